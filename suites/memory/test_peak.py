@@ -1,0 +1,11 @@
+"""The peak stays under the budget; suites/shutdown looks again when everything is over."""
+
+from fixtures.deployments.deployment import Deployment
+from fixtures.plugin.serving import Judge
+from fixtures.verdicts.budget import judge_budget
+
+
+def test_start_up_peak_stays_under_budget(deployment: Deployment, judge: Judge) -> None:
+    """From the first process to readiness, the whole tree stays under the cell's budget."""
+    record = deployment.record
+    judge(judge_budget(deployment.case, record.start, deployment.measure_memory()))
