@@ -1,0 +1,83 @@
+import itertools
+from pathlib import Path
+
+import pytest
+
+from fixtures.cells.cards import CARDS, GIB
+from fixtures.cells.case import Case
+from fixtures.cells.matrix import load_matrix
+from fixtures.runtimes.environments import CHECKOUT
+
+pytestmark = pytest.mark.selftest
+
+MATRIX = CHECKOUT / "suites" / "matrix.toml"
+CASES = load_matrix(MATRIX)
+GPU_CARDS = [name for name, card in CARDS.items() if card.kind == "gpu"]
+
+
+def _of(card: str, model: str) -> list[Case]:
+    return [case for case in CASES if (case.card_name, case.model_name) == (card, model)]
+
+
+def test_every_card_has_cells() -> None:
+    """No marker of a card selects nothing."""
+    assert {case.card_name for case in CASES} == set(CARDS)
+
+
+def test_ids_are_unique() -> None:
+    """No two cases write the same record."""
+    assert len({case.id for case in CASES}) == len(set(CASES)) == len(CASES)
+
+
+def test_tiny_is_the_whole_product_of_three_axes() -> None:
+    """The tiny model has eight cells: two values on each of three axes."""
+    points = {(c.cell.max_num_seqs, c.cell.max_model_len, c.cell.allocator) for c in _of_tiny()}
+    assert len(points) == 8
+    assert points == set(itertools.product(*map(set, zip(*points, strict=True))))
+
+
+def _of_tiny() -> list[Case]:
+    return _of("cpu", "tiny")
+
+
+def test_every_run_takes_half_of_tiny_with_each_pair_once() -> None:
+    """Of the four that always run, each value of an axis meets each of every other once."""
+    chosen = [
+        (c.cell.max_num_seqs, c.cell.max_model_len, c.cell.allocator)
+        for c in _of_tiny()
+        if c.every_run
+    ]
+    assert len(chosen) == 4
+    for one, other in itertools.combinations(range(3), 2):
+        assert len({(point[one], point[other]) for point in chosen}) == 4
+
+
+def test_wide_repeats_the_incident_and_its_fix() -> None:
+    """The wide model has three cells: one small, one fix, one that must not fit and says where."""
+    small, fix, incident = _of("cpu", "wide")
+    assert (small.expect, small.role) == ("fits", None)
+    assert (fix.expect, fix.role) == ("fits", "fix")
+    assert (incident.expect, incident.role) == ("out-of-memory", "incident")
+    assert incident.in_phase == "encoder-profile"
+    assert all(case.every_run for case in (small, fix, incident))
+
+
+@pytest.mark.parametrize("name", [name for name in GPU_CARDS if name != "gpu24"])
+def test_gpu_cards_have_the_incident_and_a_fix_in_every_run(name: str) -> None:
+    """The configuration of the incident and what cured it run on each card that can hold it."""
+    roles = {case.role for case in CASES if case.card_name == name and case.every_run}
+    assert roles >= {"incident", "fix"}
+
+
+def test_budgets_leave_room_below_the_gpu() -> None:
+    """A budget on a GPU is at least a GiB below what the card is sold as."""
+    for case in CASES:
+        if case.card.kind == "gpu":
+            assert case.budget_bytes <= case.card.capacity_bytes - GIB
+
+
+def test_loading_again_gives_the_same_cases_in_the_same_order(tmp_path: Path) -> None:
+    """Cases depend on the text of the file alone: they are the parameters of every suite."""
+    copy = tmp_path / "copy.toml"
+    copy.write_bytes(MATRIX.read_bytes())
+    assert load_matrix(copy) == CASES
