@@ -1,0 +1,50 @@
+"""The tiny checkpoint really answers, asked through a running server."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fixtures.deployments.deployment import Deployment
+from fixtures.questions.asking import ask_all
+from fixtures.questions.catalogue import LAYOUTS, SKILLS, held_out
+from fixtures.questions.grading import grade, tally
+
+pytestmark = [
+    pytest.mark.selftest,
+    pytest.mark.only_case("cpu-tiny-seqs=16-len=4096-alloc=glibc"),
+]
+_LEAST = 0.97
+_EACH = 70
+# Past the questions that the answers suite asks of every cell.
+_START = 5000
+
+
+def test_each_skill_is_answered_on_held_out_questions(
+    serving: Deployment, record_property: Callable[[str, object], None]
+) -> None:
+    """At least 97 % of 210 questions a skill are right, over all layouts, none of them trained."""
+    questions = [
+        question
+        for skill in SKILLS
+        for layout in LAYOUTS
+        for question in held_out(skill, layout, _EACH, _START)
+    ]
+    answers = ask_all(serving.endpoint, questions, serving.case.cell.max_num_seqs, 120.0)
+
+    assert [answer.error for answer in answers if answer.error] == []
+    correct = [grade(a.question.answer, a.text).correct for a in answers]
+    skills = tally((a.question.skill, right) for a, right in zip(answers, correct, strict=True))
+    layouts = tally(
+        (f"{a.question.skill}, {a.question.layout}", right)
+        for a, right in zip(answers, correct, strict=True)
+    )
+    for name, score in {**skills, **layouts}.items():
+        record_property(f"accuracy {name}", f"{score.correct}/{score.asked}")
+    short = {
+        skill: f"{score.correct}/{score.asked}"
+        for skill, score in skills.items()
+        if score.accuracy < _LEAST
+    }
+    assert short == {}, {name: f"{s.correct}/{s.asked}" for name, s in layouts.items()}
+    stopped = [answer.finish_reason for answer in answers]
+    assert set(stopped) == {"stop"}, "answers end with the stop token"

@@ -1,0 +1,22 @@
+"""What the tests of faults stand on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from suites.selftest.faults.runs import Run, StartRun
+
+
+@pytest.fixture
+def start_run(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[StartRun]:
+    """Start a run of the suite on a matrix of one tiny cell, with further arguments."""
+    runs: list[Run] = []
+
+    def start(*arguments: str) -> Run:
+        runs.append(Run(pytestconfig.rootpath, tmp_path, arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.clean_up()

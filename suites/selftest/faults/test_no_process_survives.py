@@ -1,0 +1,71 @@
+"""However a run ends, no process of it is left."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from fixtures.records.schema import StartRecord
+from fixtures.servers.cgroup import NoCgroupError, memory_parent
+from suites.selftest.faults.runs import Run, StartRun
+
+pytestmark = pytest.mark.selftest
+_BOOT_WITHIN_S = 120.0
+_READY_WITHIN_S = 300.0
+
+
+def _left_within(run: Run, seconds: float) -> list[str]:
+    """What is left once nothing is, or once the time is over."""
+    deadline = time.monotonic() + seconds
+    while (left := run.living()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [f"{process.pid} {process.name()}" for process in left]
+
+
+def _cgroups_of(pid: int) -> list[Path]:
+    try:
+        return list(memory_parent()[0].glob(f"minicpmv-suite-{pid}-*"))
+    except NoCgroupError:
+        return []
+
+
+def _serving(run: Run) -> bool:
+    record = run.record()
+    return record is not None and isinstance(record.start, StartRecord)
+
+
+def test_kill_of_pytest_while_a_server_starts_leaves_no_process(start_run: StartRun) -> None:
+    """SIGKILL of pytest, with the engine just up, leaves nothing 10 s later."""
+    run = start_run()
+    run.wait_for(run.engine_is_up, _BOOT_WITHIN_S)
+
+    os.kill(run.process.pid, signal.SIGKILL)
+
+    assert _left_within(run, 10) == []
+    assert _cgroups_of(run.process.pid) == []
+
+
+def test_kill_of_pytest_while_a_server_serves_leaves_no_process(start_run: StartRun) -> None:
+    """SIGKILL of pytest, with the server answering questions, leaves nothing 10 s later."""
+    run = start_run("--questions", "2000")
+    run.wait_for(lambda: _serving(run), _READY_WITHIN_S)
+    assert len(run.living()) >= 5
+
+    os.kill(run.process.pid, signal.SIGKILL)
+
+    assert _left_within(run, 10) == []
+    assert _cgroups_of(run.process.pid) == []
+
+
+def test_ctrl_c_leaves_no_process_at_once(start_run: StartRun) -> None:
+    """When pytest is back at the prompt after Ctrl-C, every process of the server is gone."""
+    run = start_run()
+    run.wait_for(run.engine_is_up, _BOOT_WITHIN_S)
+
+    os.killpg(run.process.pid, signal.SIGINT)
+
+    assert run.wait(within_s=30) == pytest.ExitCode.INTERRUPTED
+    assert [f"{process.pid} {process.name()}" for process in run.living()] == []
+    assert _cgroups_of(run.process.pid) == []

@@ -1,0 +1,59 @@
+"""Every gate goes red on a fault planted for it, and for the right reason."""
+
+import pytest
+
+from fixtures.records.schema import CaseRecord, MemoryRecord, StartRecord
+from suites.selftest.faults.runs import PLANTS, StartRun
+
+pytestmark = pytest.mark.selftest
+
+
+def _outcomes(record: CaseRecord) -> dict[str, str]:
+    return {verdict.about: verdict.outcome for verdict in record.verdicts}
+
+
+def _reasons(record: CaseRecord) -> dict[str, str]:
+    return {verdict.about: verdict.reason for verdict in record.verdicts}
+
+
+def test_leak_and_wrong_key_fail_the_run(start_run: StartRun) -> None:
+    """2 GiB held for 50 ms while serving, and a wrong answer key, each fail for what they are."""
+    run = start_run("--server-plugins", str(PLANTS / "leak"), "-p", "wrong_key")
+
+    assert run.wait(within_s=400) == pytest.ExitCode.TESTS_FAILED
+    record = run.record()
+    assert record is not None
+    assert _outcomes(record) == {
+        "start": "pass",
+        "answers": "fail",
+        "answers under load": "pass",
+        "throughput": "pass",
+        "shutdown": "pass",
+        "peak memory": "fail",
+    }
+    reasons = _reasons(record)
+    assert "in serving" in reasons["peak memory"]
+    assert "budget 4,096 MiB" in reasons["peak memory"]
+    assert "expected 'brown'" in reasons["answers"]
+    assert isinstance(record.memory, MemoryRecord)
+    before = [p.peak_bytes for p in record.memory.phases if p.name not in ("serving", "stopping")]
+    assert all(isinstance(peak, int) and peak < record.budget_bytes for peak in before)
+    said = run.output.read_text()
+    assert reasons["peak memory"] in said
+    assert reasons["answers"] in said
+
+
+def test_server_that_never_gets_ready_fails_the_run(start_run: StartRun) -> None:
+    """A start that stalls ends at its deadline, names the phase, and passes nothing."""
+    run = start_run("--server-plugins", str(PLANTS / "stall"), "--ready-timeout", "20")
+
+    assert run.wait(within_s=120) == pytest.ExitCode.TESTS_FAILED
+    record = run.record()
+    assert record is not None
+    assert isinstance(record.start, StartRecord)
+    assert record.start.outcome == "never-ready"
+    assert "not ready within 20 s, still in boot" in _reasons(record)["start"]
+    said = run.output.read_text()
+    assert "unmeasured: the server is not up: not ready within 20 s" in said
+    # Start-up memory and a clean end were measured; nothing that needs a server passed.
+    assert "1 failed, 3 passed, 2 errors" in said
