@@ -19,6 +19,7 @@ from fixtures.runtimes.setup.locking import lock_of, try_hold
 pytestmark = pytest.mark.selftest
 
 SUITE = CHECKOUT / "ci" / "suite"
+PYTEST = ["-m", "pytest", "-c", "pyproject.toml", "-p", "fixtures.plugin"]
 
 # Python that tells its arguments, its folder and its process id, and ends with 3.
 STAND_IN = '#!/bin/sh\nfor word; do echo "$word"; done\npwd\necho $$\nexit 3\n'
@@ -61,8 +62,8 @@ def test_second_call_starts_nothing_but_pytest(ready: Path, tmp_path: Path) -> N
     )
     out, err = process.communicate()
     assert err == ""
-    pytest_arguments = ["-m", "pytest", "-m", "cpu", "a b"]
-    assert out.splitlines() == [*pytest_arguments, str(CHECKOUT), str(process.pid)]
+    arguments = [*PYTEST, "-m", "cpu", "a b"]
+    assert out.splitlines() == [*arguments, str(CHECKOUT), str(process.pid)]
     assert process.returncode == 3
     assert ready.is_dir()
 
@@ -176,6 +177,6 @@ def test_continuous_integration_runs_the_same_command(ready: Path, tmp_path: Pat
     run = subprocess.run(
         [CHECKOUT / ".ci" / "run"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert run.stdout.splitlines()[:3] == ["-m", "pytest", str(CHECKOUT)]
+    assert run.stdout.splitlines()[:-1] == [*PYTEST, str(CHECKOUT)]
     assert run.returncode == 3
     assert ready.is_dir()

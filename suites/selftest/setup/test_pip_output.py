@@ -74,6 +74,8 @@ def test_failure_is_told_in_one_line(output: str, expected: str) -> None:
     [
         ("Collecting openai==3.57.0 (from -r suite.txt (line 20))", "openai"),
         ("Collecting one", "one"),
+        ("Processing /srv/wheels/pydantic_core-2.50.5-cp311-cp311-manylinux.whl", "pydantic_core"),
+        ("Processing ./annotated-types-0.8.0.tar.gz (from -r lock (line 1))", "annotated-types"),
         ("Requirement already satisfied: torch==2.13.0+cpu in ./lib", "torch"),
         ("  Downloading openai-3.57.0-py3-none-any.whl (1.1 MB)", None),
         ("Installing collected packages: one, two", None),
