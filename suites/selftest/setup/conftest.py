@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Made:
     debris = partial_of(env) / "bin" / "debris"
     debris.parent.mkdir(parents=True)
     debris.touch()
+    # Not an environment, although it has a Python and that one may have a pip: its own.
+    debris.with_name("python").symlink_to(Path(sys.executable).resolve())
     first = start_maker(lock, folder, wheels)
     wait_until(lambda: not debris.exists(), "the removal of the broken environment")
     second = start_maker(lock, folder, wheels)
