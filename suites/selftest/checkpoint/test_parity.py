@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from fixtures.deployments.deployment import Deployment, Plan
+from fixtures.deployments.deployment import Deployment
 from fixtures.questions.asking import messages_of
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, Question, held_out
 
@@ -38,12 +38,12 @@ def _served(client: OpenAI, model: str, question: Question) -> list[dict[str, fl
     return [{top.token: top.logprob for top in token.top_logprobs} for token in logprobs.content]
 
 
-def _trained(plan: Plan, source: str, questions: list[Question], root: str) -> list[dict[str, Any]]:
+def _trained(serving: Deployment, questions: list[Question], root: str) -> list[dict[str, Any]]:
     asked = [{"skill": q.skill, "layout": q.layout, "seed": q.seed} for q in questions]
     answer = subprocess.run(
         [
-            str(plan.runtime.python),
-            *("-m", "fixtures.checkpoints.training.forward", "--model", source),
+            str(serving.runtime.python),
+            *("-m", "fixtures.checkpoints.training.forward", "--model", serving.case.model.source),
         ],
         input=json.dumps(asked),
         capture_output=True,
@@ -58,11 +58,11 @@ def _trained(plan: Plan, source: str, questions: list[Question], root: str) -> l
 
 
 def test_served_logprobs_equal_the_training_forward_pass(
-    serving: Deployment, plan: Plan, pytestconfig: pytest.Config
+    serving: Deployment, pytestconfig: pytest.Config
 ) -> None:
     """On every skill and layout both give the answer's tokens the same log-probabilities."""
     questions = [q for s in SKILLS for layout in LAYOUTS for q in held_out(s, layout, 2, 9000)]
-    trained = _trained(plan, serving.case.model.source, questions, str(pytestconfig.rootpath))
+    trained = _trained(serving, questions, str(pytestconfig.rootpath))
     base_url, model = serving.endpoint
     compared = 0
     with OpenAI(base_url=base_url, api_key="unused", max_retries=0) as client:
