@@ -1,7 +1,45 @@
-"""What all selftests share: how many examples hypothesis tries."""
+"""What all selftests share."""
 
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
-# Two hundred of the suite's own tests have to fit into what a person waits for.
+from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
+from suites.selftest.programs import Launcher
+
+# Hundreds of tests have to fit into what a person waits for.
 settings.register_profile("selftest", max_examples=50, deadline=None)
 settings.load_profile("selftest")
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launcher]:
+    """Start small programs under a guardian; they end with the test."""
+    launcher = Launcher(tmp_path)
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture
+def make_card() -> Iterator[Callable[[int], MemoryCgroup]]:
+    """Make real memory cgroups of a given size, which go with the test."""
+    made: list[MemoryCgroup] = []
+
+    def make(limit_bytes: int) -> MemoryCgroup:
+        try:
+            made.append(make_cgroup(f"selftest-{len(made)}", limit_bytes))
+        except NoCgroupError as error:
+            pytest.skip(f"no memory cgroup can be made here: {error}")
+        return made[-1]
+
+    yield make
+    for group in made:
+        for pid in group.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        group.remove()
