@@ -241,3 +241,14 @@ def test_at_most_the_concurrency_is_in_flight() -> None:
         answers = ask_all(endpoint, _questions(10), concurrency=2, timeout_s=30)
     assert [answer.text for answer in answers] == [f"word{i}" for i in range(10)]
     assert _Counting.most_open == 2
+
+
+def test_a_dead_server_is_not_asked_to_the_end() -> None:
+    """After eight failures in a row the rest is reported as not asked, and is not sent."""
+    with serving(_Failing) as endpoint:
+        answers = ask_all(endpoint, _questions(12), concurrency=2, timeout_s=10)
+        sent = len(_Failing.requests)
+    errors = [answer.error or "" for answer in answers]
+    assert all(errors)
+    assert len([error for error in errors if error.startswith("not asked: ")]) == 12 - sent
+    assert 8 <= sent <= 9
