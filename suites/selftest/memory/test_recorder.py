@@ -232,3 +232,28 @@ def test_only_what_is_in_the_cgroup_is_counted(
     witness = watch(outside, card)
     witness.stop()
     assert [mark.pid for mark in witness.testimony().marks] == inside.processes()
+
+
+@pytest.mark.parametrize("in_cgroup", [True, False])
+def test_memory_borrowed_until_exec_is_counted_once(
+    launch: Launcher,
+    watch: Watch,
+    make_card: Callable[[int], MemoryCgroup],
+    in_cgroup: bool,  # noqa: FBT001 - a pytest parameter
+) -> None:
+    """A large process that starts many programs does not seem to double each time."""
+    starts_many = """
+        import subprocess
+        block = bytearray(b"x") * (200 << 20)
+        wait_for("start")
+        for _ in range(200):
+            subprocess.run(["/bin/true"])
+        tell("started")
+        wait_for("end")
+    """
+    card = make_card(1024 * MIB) if in_cgroup else None
+    witness = watch(launch(starts_many, join=(card.procs_file,) if card else ()), card)
+    launch.tell("start")
+    launch.told("started")
+    witness.stop()
+    assert 200 * MIB <= _peak(witness.testimony()).bytes <= 200 * MIB + ALLOWANCE_BYTES
