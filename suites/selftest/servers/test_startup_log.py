@@ -1,0 +1,74 @@
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.cells.case import StartPhase
+from fixtures.servers.startup_log import PHASES, PhaseSpan, StartupPhases, phase_opened_by
+from suites.selftest.servers.logs import START
+
+pytestmark = pytest.mark.selftest
+
+OPENERS = [line for line in START if phase_opened_by(line)]
+LINES = st.lists(st.tuples(st.sampled_from(START) | st.text(), st.floats(0, 10)), max_size=30)
+
+
+def test_a_recorded_start_has_its_phases_in_order() -> None:
+    """A real log goes from boot over weights, encoder profile and KV cache to the API."""
+    phases = StartupPhases()
+    for second, line in enumerate(START):
+        phases.take([line], float(second))
+    assert phases.spans(20.0) == (
+        PhaseSpan("boot", 0.0, 4.0),
+        PhaseSpan("weights", 4.0, 6.0),
+        PhaseSpan("encoder-profile", 6.0, 9.0),
+        PhaseSpan("kv-cache", 9.0, 11.0),
+        PhaseSpan("api", 11.0, 20.0),
+    )
+    assert (phases.current, phases.current_since_s) == ("api", 11.0)
+
+
+def test_a_process_that_wrote_nothing_is_booting() -> None:
+    """Before the first line a start is in its first phase."""
+    assert StartupPhases().spans(3.0) == (PhaseSpan("boot", 0.0, 3.0),)
+
+
+def test_a_graph_capture_is_known() -> None:
+    """The phase that only GPUs have is opened by vLLM's progress bar."""
+    line = "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):   0%|    | 0/67"
+    assert phase_opened_by(line) == "graph-capture"
+
+
+@given(LINES)
+def test_phases_never_go_back(lines: list[tuple[str, float]]) -> None:
+    """Whatever the log says, phases come in their order, once each, and leave no gap."""
+    phases = StartupPhases()
+    now_s = 0.0
+    for line, after_s in lines:
+        now_s += after_s
+        phases.take([line], now_s)
+    spans = phases.spans(now_s)
+    indices = [PHASES.index(span.name) for span in spans]
+    assert indices == sorted(set(indices))
+    assert (spans[0].start_s, spans[-1].end_s) == (0.0, now_s)
+    assert all(one.end_s == other.start_s for one, other in pairwise(spans))
+    assert all(span.start_s <= span.end_s for span in spans)
+
+
+@given(st.integers(0, len(START)))
+def test_lines_count_the_same_at_once_and_one_by_one(cut: int) -> None:
+    """How the log arrives in pieces does not change which phase a start is in."""
+    at_once, in_two = StartupPhases(), StartupPhases()
+    at_once.take(START, 1.0)
+    in_two.take(START[:cut], 1.0)
+    in_two.take(START[cut:], 1.0)
+    assert at_once.spans(2.0) == in_two.spans(2.0)
+
+
+def test_every_phase_of_the_matrix_can_come() -> None:
+    """A phase that the matrix may expect is one that the log can open."""
+    assert set(PHASES) == set(get_args(StartPhase))
+    opened = {phase_opened_by(line) for line in OPENERS} | {"boot", "graph-capture"}
+    assert opened == set(PHASES)
