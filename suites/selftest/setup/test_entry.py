@@ -43,18 +43,18 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture
-def ready(cache: Path) -> Path:
+def ready(cache: Path) -> None:
     """A cache in which both environments stand, with a Python that only tells what it was given."""
-    assert cache.is_absolute()
     for lock in (SUITE_LOCK, RUNTIME_CPU_LOCK):
         python = python_of(environment_for(lock))
+        assert python.is_relative_to(cache)
         python.parent.mkdir(parents=True)
         python.write_text(STAND_IN, "utf-8")
         python.chmod(0o755)
-    return cache
 
 
-def test_second_call_starts_nothing_but_pytest(ready: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("ready")
+def test_second_call_starts_nothing_but_pytest(tmp_path: Path) -> None:
     """With both environments there, no program is run, nothing is said, and pytest takes over."""
     command = [sys.executable, "-c", WATCHED, str(SUITE), "-m", "cpu", "a b"]
     process = subprocess.Popen(
@@ -65,10 +65,10 @@ def test_second_call_starts_nothing_but_pytest(ready: Path, tmp_path: Path) -> N
     arguments = [*PYTEST, "-m", "cpu", "a b"]
     assert out.splitlines() == [*arguments, str(CHECKOUT), str(process.pid)]
     assert process.returncode == 3
-    assert ready.is_dir()
 
 
-def test_running_suite_keeps_its_environments(ready: Path) -> None:
+@pytest.mark.usefixtures("ready")
+def test_running_suite_keeps_its_environments() -> None:
     """While pytest runs, neither environment can be removed; afterwards both can."""
     locks = [lock_of(environment_for(lock)) for lock in (SUITE_LOCK, RUNTIME_CPU_LOCK)]
     python_of(environment_for(SUITE_LOCK)).write_text("#!/bin/sh\necho up\nread line\n", "utf-8")
@@ -81,12 +81,10 @@ def test_running_suite_keeps_its_environments(ready: Path) -> None:
         held = try_hold(lock)
         assert held is not None
         os.close(held)
-    assert ready.is_dir()
 
 
-def test_cache_that_cannot_be_written_can_be_used(
-    ready: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("ready")
+def test_cache_that_cannot_be_written_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache baked into an image, and read-only, serves without its lock files."""
 
     def refuse(*_: object, **__: object) -> int:
@@ -94,7 +92,6 @@ def test_cache_that_cannot_be_written_can_be_used(
 
     monkeypatch.setattr(entry, "try_hold", refuse)
     assert entry._share(environment_for(SUITE_LOCK))
-    assert ready.is_dir()
 
 
 @pytest.mark.usefixtures("cache")
@@ -172,11 +169,11 @@ def test_setup_needs_the_standard_library_alone() -> None:
     assert (run.stdout, run.stderr) == ("[]\n", "")
 
 
-def test_continuous_integration_runs_the_same_command(ready: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("ready")
+def test_continuous_integration_runs_the_same_command(tmp_path: Path) -> None:
     """.ci/run is ci/suite, from whatever folder it is called."""
     run = subprocess.run(
         [CHECKOUT / ".ci" / "run"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.stdout.splitlines()[:-1] == [*PYTEST, str(CHECKOUT)]
     assert run.returncode == 3
-    assert ready.is_dir()

@@ -93,6 +93,10 @@ def test_killed_maker_leaves_the_lock_to_its_pip(
     assert half.pip.is_running()
     assert try_hold(lock_of(half.env)) is None
     (partial_of(half.env) / "kept").touch()
+    (packages,) = partial_of(half.env).glob("lib/python*/site-packages")
+    half_copied = packages / "four-1.0.dist-info"
+    half_copied.mkdir()
+    (half_copied / "METADATA").write_text("Metadata-Version: 2.1\nName: four\nVersion: 1.0\n")
 
     half.pip.kill()
     clog.remove()

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import queue
 import threading
@@ -45,14 +46,24 @@ def test_many_share(lock: Path) -> None:
     os.close(_take(lock))
 
 
-def test_waiting_outlives_the_removal_of_the_lock_file(lock: Path) -> None:
+def test_waiting_outlives_the_removal_of_the_lock_file(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waited on a lock file that was removed holds the new one, which others see."""
     held = _take(lock)
-    busy = threading.Event()
+    waits = threading.Event()
+    flock = fcntl.flock
+
+    def tell_and_flock(descriptor: int, mode: int) -> None:
+        if not mode & fcntl.LOCK_NB:
+            waits.set()
+        flock(descriptor, mode)
+
+    monkeypatch.setattr(fcntl, "flock", tell_and_flock)
     acquired: queue.Queue[int] = queue.Queue()
-    waiter = threading.Thread(target=lambda: acquired.put(hold(lock, busy.set)), daemon=True)
+    waiter = threading.Thread(target=lambda: acquired.put(hold(lock, lambda: None)), daemon=True)
     waiter.start()
-    assert busy.wait(10)
+    assert waits.wait(10)
     lock.unlink()
     os.close(held)
     successor = acquired.get(timeout=10)

@@ -147,9 +147,8 @@ def test_what_is_already_there_needs_no_room(
         (OSError(errno.EROFS, "Read-only file system"), r"^cannot write to .*XDG_CACHE_HOME"),
     ],
 )
-def test_refused_writing_is_one_line(  # noqa: PLR0913  # fixtures, each by its name
-    *,
-    cache: Path,
+@pytest.mark.usefixtures("cache")
+def test_refused_writing_is_one_line(
     tmp_path: Path,
     progress: Progress,
     monkeypatch: pytest.MonkeyPatch,
@@ -161,7 +160,6 @@ def test_refused_writing_is_one_line(  # noqa: PLR0913  # fixtures, each by its 
     def fail(*_: object) -> None:
         raise error
 
-    assert not cache.exists()
     lock = tmp_path / "tiny.txt"
     lock.write_text("one==1.0\n", "utf-8")
     monkeypatch.setattr(making, "_prepare", fail)
