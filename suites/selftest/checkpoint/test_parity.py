@@ -2,14 +2,16 @@
 
 import json
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openai import OpenAI
 
 from fixtures.deployments.deployment import Deployment
 from fixtures.questions.asking import messages_of
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, Question, held_out
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 pytestmark = [
     pytest.mark.selftest,
@@ -22,7 +24,7 @@ _TOLERANCE = 0.01
 _LEAST_LOGPROB = -7.0
 
 
-def _served(client: OpenAI, model: str, question: Question) -> list[dict[str, float]]:
+def _served(client: "OpenAI", model: str, question: Question) -> list[dict[str, float]]:
     """Log-probabilities by token text for the answer's first two tokens."""
     answer = client.chat.completions.create(
         model=model,
@@ -61,6 +63,8 @@ def test_served_logprobs_equal_the_training_forward_pass(
     serving: Deployment, pytestconfig: pytest.Config
 ) -> None:
     """On every skill and layout both give the answer's tokens the same log-probabilities."""
+    from openai import OpenAI  # noqa: PLC0415 - takes a second, which collection need not pay
+
     questions = [q for s in SKILLS for layout in LAYOUTS for q in held_out(s, layout, 2, 9000)]
     trained = _trained(serving, questions, str(pytestconfig.rootpath))
     base_url, model = serving.endpoint
