@@ -12,6 +12,8 @@ from hypothesis import settings
 from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
 from suites.selftest.programs import Launcher
 
+CardMaker = Callable[[int], MemoryCgroup]
+
 # Hundreds of tests have to fit into what a person waits for.
 settings.register_profile("selftest", max_examples=50, deadline=None)
 settings.load_profile("selftest")
@@ -26,7 +28,7 @@ def launch(tmp_path: Path) -> Iterator[Launcher]:
 
 
 @pytest.fixture
-def make_card() -> Iterator[Callable[[int], MemoryCgroup]]:
+def make_card() -> Iterator[CardMaker]:
     """Make real memory cgroups of a given size, which go with the test."""
     made: list[MemoryCgroup] = []
 

@@ -15,6 +15,7 @@ from fixtures.memory.witness import TreeWitness, WitnessError
 from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.servers.cgroup import MemoryCgroup
 from fixtures.servers.process import GuardedProcess
+from suites.selftest.conftest import CardMaker
 from suites.selftest.programs import Launcher, is_alive, wait_until
 
 pytestmark = pytest.mark.selftest
@@ -201,7 +202,7 @@ def test_a_recorder_that_cannot_record_says_why(launch: Launcher, watch: Watch) 
 
 
 def test_samples_agree_with_the_cgroups_own_mark(
-    launch: Launcher, watch: Watch, make_card: Callable[[int], MemoryCgroup]
+    launch: Launcher, watch: Watch, make_card: CardMaker
 ) -> None:
     """For anonymous memory, two witnesses that know nothing of each other agree to 16 MiB.
 
@@ -222,7 +223,7 @@ def test_samples_agree_with_the_cgroups_own_mark(
 
 
 def test_only_what_is_in_the_cgroup_is_counted(
-    launch: Launcher, watch: Watch, make_card: Callable[[int], MemoryCgroup]
+    launch: Launcher, watch: Watch, make_card: CardMaker
 ) -> None:
     """With a cgroup, its list of processes is the tree, and its usage is recorded beside."""
     card = make_card(512 * MIB)
@@ -238,7 +239,7 @@ def test_only_what_is_in_the_cgroup_is_counted(
 def test_memory_borrowed_until_exec_is_counted_once(
     launch: Launcher,
     watch: Watch,
-    make_card: Callable[[int], MemoryCgroup],
+    make_card: CardMaker,
     in_cgroup: bool,  # noqa: FBT001 - a pytest parameter
 ) -> None:
     """A large process that starts many programs does not seem to double each time."""

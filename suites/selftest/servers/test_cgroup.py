@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from fixtures.servers.cgroup import (
     memory_parent,
     sweep_abandoned,
 )
+from suites.selftest.conftest import CardMaker
 from suites.selftest.programs import Launcher, is_alive, wait_until
 
 pytestmark = pytest.mark.selftest
@@ -99,7 +99,7 @@ def test_a_kernel_that_keeps_no_peak_is_believed(tmp_path: Path) -> None:
     assert group.marks() == (None, 0)
 
 
-def test_a_card_holds_its_limit(launch: Launcher, make_card: Callable[[int], MemoryCgroup]) -> None:
+def test_a_card_holds_its_limit(launch: Launcher, make_card: CardMaker) -> None:
     """A process that takes more than the card has is killed, and the kernel counts it."""
     card = make_card(64 * MIB)
     process = launch("block = bytearray(b'x') * (200 << 20)", join=(card.procs_file,))
@@ -111,9 +111,7 @@ def test_a_card_holds_its_limit(launch: Launcher, make_card: Callable[[int], Mem
     assert 64 * MIB * 0.99 <= peak_bytes <= 64 * MIB
 
 
-def test_a_card_counts_from_the_first_byte(
-    launch: Launcher, make_card: Callable[[int], MemoryCgroup]
-) -> None:
+def test_a_card_counts_from_the_first_byte(launch: Launcher, make_card: CardMaker) -> None:
     """A process is inside before it runs, children are too, and usage and mark follow it."""
     card = make_card(512 * MIB)
     grows = "block = bytearray(b'x') * (80 << 20); tell('grown'); time.sleep(600)"
@@ -126,7 +124,7 @@ def test_a_card_counts_from_the_first_byte(
 
 
 def test_a_card_with_a_process_inside_is_not_removed(
-    launch: Launcher, make_card: Callable[[int], MemoryCgroup]
+    launch: Launcher, make_card: CardMaker
 ) -> None:
     """Removal waits, gives up with False, and works once the process is gone."""
     card = make_card(512 * MIB)
@@ -140,7 +138,7 @@ def test_a_card_with_a_process_inside_is_not_removed(
 
 
 def test_a_card_that_is_there_already_is_not_taken(
-    make_card: Callable[[int], MemoryCgroup],
+    make_card: CardMaker,
 ) -> None:
     """The folder and the system's words are in the error, and the older card stays."""
     card = make_card(512 * MIB)
@@ -151,7 +149,7 @@ def test_a_card_that_is_there_already_is_not_taken(
 
 
 def test_a_limit_that_the_kernel_refuses_leaves_no_card(
-    make_card: Callable[[int], MemoryCgroup],
+    make_card: CardMaker,
 ) -> None:
     """A card that could not be limited is removed again: it would hold nothing back."""
     parent = make_card(512 * MIB).path.parent
@@ -161,9 +159,7 @@ def test_a_limit_that_the_kernel_refuses_leaves_no_card(
     assert set(parent.glob(f"{PREFIX}-{os.getpid()}-*")) == before
 
 
-def test_what_a_dead_suite_left_is_cleared(
-    launch: Launcher, make_card: Callable[[int], MemoryCgroup]
-) -> None:
+def test_what_a_dead_suite_left_is_cleared(launch: Launcher, make_card: CardMaker) -> None:
     """A process in a cgroup of a suite that is gone is killed; a living suite's is left alone."""
     mine = make_card(512 * MIB)
     gone = subprocess.Popen([sys.executable, "-ISc", ""])

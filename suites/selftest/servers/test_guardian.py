@@ -1,6 +1,5 @@
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from fixtures.cells.cards import MIB
 from fixtures.servers.cgroup import MemoryCgroup
 from fixtures.servers.process import GuardedProcess
+from suites.selftest.conftest import CardMaker
 from suites.selftest.programs import Launcher, is_alive, order_of, program, wait_until
 
 pytestmark = pytest.mark.selftest
@@ -122,9 +122,7 @@ def _abandoned(launch: Launcher, code: str, card: MemoryCgroup) -> GuardedProces
     return launch.order(order)
 
 
-def test_a_suite_that_lets_go_leaves_nothing(
-    launch: Launcher, make_card: Callable[[int], MemoryCgroup]
-) -> None:
+def test_a_suite_that_lets_go_leaves_nothing(launch: Launcher, make_card: CardMaker) -> None:
     """When the suite's end of the pipe closes, processes, scratch folder and cgroup go."""
     card = make_card(512 * MIB)
     process = _abandoned(launch, STUBBORN + FAMILY.replace("\n    ", "\n"), card)
