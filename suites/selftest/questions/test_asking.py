@@ -215,6 +215,27 @@ def test_answers_keep_the_order_of_the_questions() -> None:
     assert [answer.text for answer in answers] == ["word0", "word1", "word2"]
 
 
+class _DeadAfterTwo(OpenAiHandler):
+    def answer(self) -> None:
+        if len(self.requests) > 2:
+            self.send_error(500, "the engine is dead")
+        else:
+            super().answer()
+
+
+def test_a_dead_server_is_not_asked_on() -> None:
+    """After enough failures in a row the rest is not asked, and each answer says so."""
+    with serving(_DeadAfterTwo) as endpoint:
+        answers = ask_all(endpoint, _questions(30), concurrency=2, timeout_s=30)
+        asked = len(_DeadAfterTwo.requests)
+    errors = [answer.error or "" for answer in answers]
+    assert errors[:2] == ["", ""]
+    assert all("InternalServerError" in error for error in errors[2:10])
+    assert asked < 15
+    assert all(error.startswith("not asked: the ") for error in errors[asked:])
+    assert len(answers) == 30
+
+
 class _Counting(OpenAiHandler):
     """Counts the requests that are open at once, and holds each until others could come."""
 
