@@ -1,9 +1,11 @@
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.records.schema import SkillRecord
-from fixtures.verdicts.answers import judge_answers, judge_answers_under_load
+from fixtures.verdicts.answers import judge_answers, judge_answers_under_load, tail
 from suites.selftest.specimens import NOT_SEEN, a_round, a_throughput, an_answers
 
 pytestmark = pytest.mark.selftest
@@ -12,19 +14,44 @@ PROMISED = {"colour": 0.9}
 
 
 @given(st.integers(1, 200), st.data())
-def test_the_promise_is_kept_or_not_by_the_share_of_right_answers(
-    asked: int, data: st.DataObject
-) -> None:
-    """The verdict passes exactly when the share of right answers reaches the promise."""
-    correct = data.draw(st.integers(0, asked))
-    verdict = judge_answers(PROMISED, an_answers(correct, asked))
-    assert verdict.outcome == ("pass" if correct / asked >= PROMISED["colour"] else "fail")
+def test_as_many_right_answers_as_promised_pass(asked: int, data: st.DataObject) -> None:
+    """A share of right answers that reaches the promise never fails."""
+    least = ceil(asked * PROMISED["colour"])
+    correct = data.draw(st.integers(least, asked))
+    assert judge_answers(PROMISED, an_answers(correct, asked)).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("correct", "asked", "outcome"),
+    # Binomial tails at 90 %: P(20 of 30 or fewer) = 4.5e-4, P(21) = 2.0e-3; P(173 of 210) = 5e-4.
+    [(20, 30, "fail"), (21, 30, "pass"), (173, 210, "fail"), (0, 2, "pass"), (0, 4, "fail")],
+)
+def test_scatter_passes_and_a_lack_of_skill_fails(correct: int, asked: int, outcome: str) -> None:
+    """Fewer than promised fail where that is chance once in 1000 runs or less."""
+    assert judge_answers(PROMISED, an_answers(correct, asked)).outcome == outcome
+
+
+@given(st.integers(1, 60), st.floats(0.5, 0.99))
+def test_the_tail_is_a_distribution(asked: int, promised: float) -> None:
+    """More right answers are never less likely to be undercut, and all of them are certain."""
+    tails = [tail(correct, asked, promised) for correct in range(asked + 1)]
+    assert tails == sorted(tails)
+    assert tails[-1] == pytest.approx(1.0)
+
+
+def test_a_question_without_an_answer_always_fails() -> None:
+    """One failed request of hundreds is no scatter."""
+    answers = an_answers(299, 300)
+    failed = SkillRecord(asked=300, correct=299, failed=1)
+    verdict = judge_answers(PROMISED, answers.model_copy(update={"skills": {"colour": failed}}))
+    assert verdict.outcome == "fail"
+    assert "1 without an answer" in verdict.reason
 
 
 def test_a_broken_promise_is_told_with_an_example() -> None:
     """The reason names the skill, the counts, the promise and a question to look at."""
     reason = judge_answers(PROMISED, an_answers(20, 30)).reason
-    assert "colour 20/30, 90% promised" in reason
+    assert "colour 20/30, 90% promised (chance of so few: 0.0005)" in reason
     assert "'What colour is the circle?' (seed 1000000007)" in reason
 
 
