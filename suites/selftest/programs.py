@@ -29,7 +29,7 @@ def tell(name, text=""):
     partial.rename(folder / name)
 def wait_for(name):
     while not (folder / name).exists():
-        time.sleep(0.005)
+        time.sleep(0.02)
 def child(code):
     return subprocess.Popen([*sys.orig_argv[:4], code])
 exec(sys.argv[2])
@@ -109,7 +109,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s for {what}"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

@@ -60,8 +60,8 @@ def _peak(testimony: _Testimony) -> TreePeak:
 
 
 def _mark(testimony: _Testimony, pid: int) -> ProcessMark:
-    (mark,) = [mark for mark in testimony.marks if mark.pid == pid]
-    return mark
+    unseen = ProcessMark(pid, "", 0, 0)
+    return next((mark for mark in testimony.marks if mark.pid == pid), unseen)
 
 
 def test_a_process_that_grows_is_seen_as_large_as_it_is(launch: Launcher, watch: Watch) -> None:

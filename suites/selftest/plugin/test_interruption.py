@@ -27,18 +27,27 @@ def test_it(held):
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_run_with_teardown(tmp_path: Path, number: signal.Signals) -> None:
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def test_a_signal_ends_the_run_with_teardown(tmp_path: Path) -> None:
     """Ctrl-C, a cancelled job and a closed terminal all give back what was held."""
-    write(tmp_path, {"selftest/test_it.py": HOLDS})
-    run = subprocess.Popen(
-        small_command(tmp_path), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL
-    )
+    folders = {number: tmp_path / number.name for number in SIGNALS}
+    runs: dict[signal.Signals, subprocess.Popen[bytes]] = {}
     try:
-        wait_until((tmp_path / "running").exists, "the test")
-        run.send_signal(number)
-        assert run.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
+        for number, folder in folders.items():
+            folder.mkdir()
+            write(folder, {"selftest/test_it.py": HOLDS})
+            runs[number] = subprocess.Popen(
+                small_command(folder), cwd=folder, env=environment(), stdout=subprocess.DEVNULL
+            )
+        for number, run in runs.items():
+            wait_until((folders[number] / "running").exists, "the test")
+            run.send_signal(number)
+        for run in runs.values():
+            assert run.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
     finally:
-        run.kill()
-        run.wait()
-    assert (tmp_path / "torn-down").exists()
+        for run in runs.values():
+            run.kill()
+            run.wait()
+    assert all((folder / "torn-down").exists() for folder in folders.values())
