@@ -10,7 +10,9 @@ pytestmark = pytest.mark.selftest
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.binary(max_size=20), max_size=10))
+@given(
+    st.lists(st.sampled_from([b"", b"a", b"\n", b"b\n", b"c\nd", b"\xc3", b"\xa4\n"]), max_size=10)
+)
 def test_every_whole_line_is_told_once(tmp_path: Path, pieces: list[bytes]) -> None:
     """However a log arrives in pieces, its lines come in order, each when it is whole."""
     path = tmp_path / "server.log"

@@ -34,6 +34,7 @@ def test_a_server_that_stops_when_asked_leaves_nothing(
     assert not leftovers.forced
     assert not any(map(is_alive, pids))
     assert is_free(port)
+    assert server._port._socket.fileno() == -1, "the suite still holds the port itself"
     assert not card.path.exists()
     assert not (tmp_path / "scratch").exists()
 
