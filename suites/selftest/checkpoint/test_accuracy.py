@@ -20,7 +20,7 @@ _START = 5000
 
 
 def test_each_skill_is_answered_on_held_out_questions(
-    serving: Deployment, record_property: Callable[[str, object], None]
+    serving: Deployment, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """At least 97 % of 210 questions a skill are right, over all layouts, none of them trained."""
     questions = [
@@ -39,7 +39,7 @@ def test_each_skill_is_answered_on_held_out_questions(
         for a, right in zip(answers, correct, strict=True)
     )
     for name, score in {**skills, **layouts}.items():
-        record_property(f"accuracy {name}", f"{score.correct}/{score.asked}")
+        record_testsuite_property(f"accuracy {name}", f"{score.correct}/{score.asked}")
     short = {
         skill: f"{score.correct}/{score.asked}"
         for skill, score in skills.items()

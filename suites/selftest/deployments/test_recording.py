@@ -5,7 +5,7 @@ from fixtures.deployments.recording import memory_record, round_record, tallied
 from fixtures.memory.peak import ProcessMark
 from fixtures.memory.recorder import SAMPLE
 from fixtures.memory.series import parse_samples
-from fixtures.memory.witness import Testimony as _Testimony
+from fixtures.memory.witness import Recording
 from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import held_out
 from fixtures.records.schema import LatencyRecord, MemoryRecord, Unmeasured
@@ -27,10 +27,10 @@ SPANS = [
 ]
 
 
-def _testimony(*sizes_mib: int) -> _Testimony:
+def _recording(*sizes_mib: int) -> Recording:
     """One sample a second."""
     samples = [SAMPLE.pack(i * 10**9, size * MIB, -1, 1) for i, size in enumerate(sizes_mib)]
-    return _Testimony(parse_samples(b"".join(samples), 0.0), MARKS, "realtime")
+    return Recording(parse_samples(b"".join(samples), 0.0), MARKS, "realtime")
 
 
 def _answer(text: str, tokens: int | None = 2, error: str | None = None) -> Answer:
@@ -39,7 +39,7 @@ def _answer(text: str, tokens: int | None = 2, error: str | None = None) -> Answ
 
 def test_a_record_has_what_both_witnesses_say() -> None:
     """Sampled peak, what sampling missed, moment and phase make the peak of the record."""
-    record = memory_record(_testimony(100, 800, 300), SPANS, 5, recording=True)
+    record = memory_record(_recording(100, 800, 300), SPANS, 5, whole=True)
     assert isinstance(record, MemoryRecord)
     assert record.peak_bytes == 900 * MIB
     assert (record.sampled_peak_bytes, record.missed_bytes) == (800 * MIB, 100 * MIB)
@@ -50,7 +50,7 @@ def test_a_record_has_what_both_witnesses_say() -> None:
 
 def test_a_phase_that_nobody_saw_is_unmeasured() -> None:
     """A phase between two samples has no figure, and a seen one has its own peak."""
-    record = memory_record(_testimony(100, 800, 300), SPANS, NOT_SEEN, recording=True)
+    record = memory_record(_recording(100, 800, 300), SPANS, NOT_SEEN, whole=True)
     assert isinstance(record, MemoryRecord)
     peaks = {phase.name: phase.peak_bytes for phase in record.phases}
     assert peaks["boot"] == 800 * MIB
@@ -62,14 +62,14 @@ def test_a_phase_that_nobody_saw_is_unmeasured() -> None:
 def test_the_steady_state_is_the_last_seconds_of_serving() -> None:
     """The median over the end of serving is taken, not the start and not the stop."""
     sizes = [900, 900, *([700] * 16), 500, 510, 50, 1]
-    record = memory_record(_testimony(*sizes), SPANS, 5, recording=True)
+    record = memory_record(_recording(*sizes), SPANS, 5, whole=True)
     assert isinstance(record, MemoryRecord)
     assert record.steady_bytes == 505 * MIB
 
 
 def test_a_server_that_never_served_has_no_steady_state() -> None:
     """A failed start has a peak, and no figure of serving."""
-    record = memory_record(_testimony(1, 2), SPANS[:2], 5, recording=True)
+    record = memory_record(_recording(1, 2), SPANS[:2], 5, whole=True)
     assert isinstance(record, MemoryRecord)
     assert record.steady_bytes == Unmeasured(unmeasured="it never served")
 
@@ -77,19 +77,19 @@ def test_a_server_that_never_served_has_no_steady_state() -> None:
 @pytest.mark.parametrize("sizes", [(), (100,)], ids=["none", "one"])
 def test_fewer_than_two_samples_are_no_measurement(sizes: tuple[int, ...]) -> None:
     """A single look is no watching, and none is no peak of 0."""
-    record = memory_record(_testimony(*sizes), SPANS, 5, recording=True)
+    record = memory_record(_recording(*sizes), SPANS, 5, whole=True)
     assert record == Unmeasured(unmeasured="the recorder took fewer than two samples")
 
 
 def test_a_recorder_that_died_is_no_measurement() -> None:
     """However much it had seen, the rest is not known."""
-    record = memory_record(_testimony(1, 2, 3), SPANS, 5, recording=False)
+    record = memory_record(_recording(1, 2, 3), SPANS, 5, whole=False)
     assert isinstance(record, Unmeasured)
 
 
 def test_small_processes_fill_no_record() -> None:
     """A shell counts in the sum and is not listed."""
-    record = memory_record(_testimony(1, 2), SPANS, 5, recording=True)
+    record = memory_record(_recording(1, 2), SPANS, 5, whole=True)
     assert isinstance(record, MemoryRecord)
     assert [process.name for process in record.processes] == ["python"]
 

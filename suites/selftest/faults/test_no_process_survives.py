@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.records.schema import StartRecord
-from fixtures.servers.cgroup import NoCgroupError, memory_parent
+from fixtures.servers.cgroup import NoCgroupError, memory_parent, owned_by
 from suites.selftest.faults.runs import Run, StartRun
 
 pytestmark = pytest.mark.selftest
@@ -26,7 +26,7 @@ def _left_within(run: Run, seconds: float) -> list[str]:
 
 def _cgroups_of(pid: int) -> list[Path]:
     try:
-        return list(memory_parent()[0].glob(f"minicpmv-suite-{pid}-*"))
+        return list(memory_parent()[0].glob(f"{owned_by(pid)}*"))
     except NoCgroupError:
         return []
 

@@ -10,8 +10,7 @@ import pytest
 from fixtures.cells.cards import MIB
 from fixtures.deployments.recording import memory_record
 from fixtures.memory.peak import ProcessMark, TreePeak, tree_peak
-from fixtures.memory.witness import Testimony as _Testimony
-from fixtures.memory.witness import TreeWitness, WitnessError
+from fixtures.memory.witness import Recording, TreeWitness, WitnessError
 from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.servers.cgroup import MemoryCgroup
 from fixtures.servers.process import GuardedProcess
@@ -53,15 +52,15 @@ def watch(launch: Launcher) -> Iterator[Watch]:
         recorder.stop()
 
 
-def _peak(testimony: _Testimony) -> TreePeak:
-    peak = tree_peak(testimony.series, testimony.marks)
+def _peak(recording: Recording) -> TreePeak:
+    peak = tree_peak(recording.series, recording.marks)
     assert peak is not None
     return peak
 
 
-def _mark(testimony: _Testimony, pid: int) -> ProcessMark:
+def _mark(recording: Recording, pid: int) -> ProcessMark:
     unseen = ProcessMark(pid, "", 0, 0)
-    return next((mark for mark in testimony.marks if mark.pid == pid), unseen)
+    return next((mark for mark in recording.marks if mark.pid == pid), unseen)
 
 
 def test_a_process_that_grows_is_seen_as_large_as_it_is(launch: Launcher, watch: Watch) -> None:
@@ -69,11 +68,11 @@ def test_a_process_that_grows_is_seen_as_large_as_it_is(launch: Launcher, watch:
     witness = watch(launch(_grows(200)))
     launch.tell("grow")
     pid = int(launch.told("grown"))
-    wait_until(lambda: _mark(witness.testimony(), pid).hwm_bytes >= 200 * MIB, "its mark")
+    wait_until(lambda: _mark(witness.recording(), pid).hwm_bytes >= 200 * MIB, "its mark")
     witness.stop()
-    testimony = witness.testimony()
-    assert 200 * MIB <= _peak(testimony).bytes <= 200 * MIB + ALLOWANCE_BYTES
-    assert 200 * MIB <= _mark(testimony, pid).hwm_bytes <= 200 * MIB + ALLOWANCE_BYTES
+    recording = witness.recording()
+    assert 200 * MIB <= _peak(recording).bytes <= 200 * MIB + ALLOWANCE_BYTES
+    assert 200 * MIB <= _mark(recording, pid).hwm_bytes <= 200 * MIB + ALLOWANCE_BYTES
 
 
 def test_a_spike_that_no_sample_saw_is_in_the_peak(launch: Launcher, watch: Watch) -> None:
@@ -84,15 +83,15 @@ def test_a_spike_that_no_sample_saw_is_in_the_peak(launch: Launcher, watch: Watc
     launch.tell("shrink")
     launch.told("shrunk")
     os.kill(witness._process.pid, signal.SIGCONT)
-    seen = len(witness.testimony().series)
-    wait_until(lambda: len(witness.testimony().series) > seen + 100, "a hundred samples more")
+    seen = len(witness.recording().series)
+    wait_until(lambda: len(witness.recording().series) > seen + 100, "a hundred samples more")
     witness.stop()
-    testimony = witness.testimony()
-    peak = _peak(testimony)
+    recording = witness.recording()
+    peak = _peak(recording)
     assert peak.sampled_bytes < 100 * MIB
     assert 200 * MIB <= peak.bytes <= 200 * MIB + ALLOWANCE_BYTES
     assert peak.missed_bytes == peak.bytes - peak.sampled_bytes
-    gap_s, usual_s = testimony.series.largest_gap_s(), testimony.series.median_interval_s()
+    gap_s, usual_s = recording.series.largest_gap_s(), recording.series.median_interval_s()
     assert gap_s is not None
     assert usual_s is not None
     assert gap_s > usual_s
@@ -115,10 +114,10 @@ def test_a_short_spike_is_never_lost(launch: Launcher, watch: Watch, pause_s: fl
     launch.tell("grow")
     pid = int(launch.told("shrunk"))
     wait_until(
-        lambda: _mark(witness.testimony(), pid).hwm_bytes >= 40 * MIB, "the mark of the spike"
+        lambda: _mark(witness.recording(), pid).hwm_bytes >= 40 * MIB, "the mark of the spike"
     )
     witness.stop()
-    assert 40 * MIB <= _peak(witness.testimony()).bytes <= 40 * MIB + ALLOWANCE_BYTES
+    assert 40 * MIB <= _peak(witness.recording()).bytes <= 40 * MIB + ALLOWANCE_BYTES
 
 
 def test_the_dead_keep_their_marks(launch: Launcher, watch: Watch) -> None:
@@ -127,18 +126,18 @@ def test_the_dead_keep_their_marks(launch: Launcher, watch: Watch) -> None:
     launch.tell("grow")
     pid = int(launch.told("grown"))
     wait_until(
-        lambda: _mark(witness.testimony(), pid).sampled_peak_bytes >= 60 * MIB, "a sample of it"
+        lambda: _mark(witness.recording(), pid).sampled_peak_bytes >= 60 * MIB, "a sample of it"
     )
     launch.tell("shrink")
     launch.tell("end")
     wait_until(lambda: not is_alive(pid), "the end of the child")
-    seen = len(witness.testimony().series)
-    wait_until(lambda: len(witness.testimony().series) > seen + 100, "a hundred samples more")
+    seen = len(witness.recording().series)
+    wait_until(lambda: len(witness.recording().series) > seen + 100, "a hundred samples more")
     witness.stop()
-    mark = _mark(witness.testimony(), pid)
+    mark = _mark(witness.recording(), pid)
     assert mark.hwm_bytes >= 60 * MIB
     assert mark.name == Path(sys.executable).name
-    assert witness.testimony().series.resident_bytes[-1] < 60 * MIB
+    assert witness.recording().series.resident_bytes[-1] < 60 * MIB
 
 
 def test_an_orphan_in_a_session_of_its_own_is_counted(launch: Launcher, watch: Watch) -> None:
@@ -148,7 +147,7 @@ def test_an_orphan_in_a_session_of_its_own_is_counted(launch: Launcher, watch: W
     launch.told("orphaned")
     launch.tell("grow")
     launch.told("grown")
-    wait_until(lambda: _peak(witness.testimony()).sampled_bytes >= 60 * MIB, "its memory")
+    wait_until(lambda: _peak(witness.recording()).sampled_bytes >= 60 * MIB, "its memory")
     witness.stop()
 
 
@@ -159,8 +158,8 @@ def test_the_recorder_ends_by_itself_when_its_input_closes(launch: Launcher, wat
     witness.stop()
     assert witness._process.returncode == 0
     assert not witness.alive
-    assert witness.testimony().priority in ("realtime", "nice -10", "normal")
-    assert len(witness.testimony().series) >= 1
+    assert witness.recording().priority in ("realtime", "nice -10", "normal")
+    assert len(witness.recording().series) >= 1
 
 
 def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
@@ -184,11 +183,11 @@ def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
 def test_a_killed_recorder_is_no_measurement(launch: Launcher, watch: Watch) -> None:
     """A recorder that died has seen a part only, and a part is no peak."""
     witness = watch(launch(_grows(1)))
-    wait_until(lambda: len(witness.testimony().series) > 2, "three samples")
-    good = memory_record(witness.testimony(), [], 5, recording=witness.alive)
+    wait_until(lambda: len(witness.recording().series) > 2, "three samples")
+    good = memory_record(witness.recording(), [], 5, whole=witness.alive)
     os.kill(witness._process.pid, signal.SIGKILL)
     wait_until(lambda: not witness.alive, "the death of the recorder")
-    part = memory_record(witness.testimony(), [], 5, recording=witness.alive)
+    part = memory_record(witness.recording(), [], 5, whole=witness.alive)
     witness.stop()
     assert isinstance(good, MemoryRecord)
     assert part == Unmeasured(unmeasured="the recorder ended before the server did")
@@ -214,12 +213,12 @@ def test_samples_agree_with_the_cgroups_own_mark(
     witness = watch(process, card)
     launch.tell("grow")
     launch.told("grown")
-    wait_until(lambda: _peak(witness.testimony()).sampled_bytes >= 256 * MIB, "its memory")
+    wait_until(lambda: _peak(witness.recording()).sampled_bytes >= 256 * MIB, "its memory")
     witness.stop()
     mark_bytes = card.marks().peak_bytes
     assert mark_bytes is not None
     assert mark_bytes >= 256 * MIB
-    assert abs(_peak(witness.testimony()).bytes - mark_bytes) < 16 * MIB
+    assert abs(_peak(witness.recording()).bytes - mark_bytes) < 16 * MIB
 
 
 def test_only_what_is_in_the_cgroup_is_counted(
@@ -232,7 +231,7 @@ def test_only_what_is_in_the_cgroup_is_counted(
     wait_until(lambda: len(card.processes()) == 1, "a process in the cgroup")
     witness = watch(outside, card)
     witness.stop()
-    assert [mark.pid for mark in witness.testimony().marks] == inside.processes()
+    assert [mark.pid for mark in witness.recording().marks] == inside.processes()
 
 
 @pytest.mark.parametrize("in_cgroup", [True, False])
@@ -257,4 +256,4 @@ def test_memory_borrowed_until_exec_is_counted_once(
     launch.tell("start")
     launch.told("started")
     witness.stop()
-    assert 200 * MIB <= _peak(witness.testimony()).bytes <= 200 * MIB + ALLOWANCE_BYTES
+    assert 200 * MIB <= _peak(witness.recording()).bytes <= 200 * MIB + ALLOWANCE_BYTES

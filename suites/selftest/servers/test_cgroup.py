@@ -7,11 +7,11 @@ import pytest
 
 from fixtures.cells.cards import MIB
 from fixtures.servers.cgroup import (
-    PREFIX,
     MemoryCgroup,
     NoCgroupError,
     make_cgroup,
     memory_parent,
+    owned_by,
     sweep_abandoned,
 )
 from suites.selftest.conftest import CardMaker
@@ -142,7 +142,7 @@ def test_a_card_that_is_there_already_is_not_taken(
 ) -> None:
     """The folder and the system's words are in the error, and the older card stays."""
     card = make_card(512 * MIB)
-    name = card.path.name.removeprefix(f"{PREFIX}-{os.getpid()}-")
+    name = card.path.name.removeprefix(owned_by(os.getpid()))
     with pytest.raises(NoCgroupError, match=f"{card.path.name}: File exists"):
         make_cgroup(name, 512 * MIB)
     assert card.path.exists()
@@ -153,10 +153,10 @@ def test_a_limit_that_the_kernel_refuses_leaves_no_card(
 ) -> None:
     """A card that could not be limited is removed again: it would hold nothing back."""
     parent = make_card(512 * MIB).path.parent
-    before = set(parent.glob(f"{PREFIX}-{os.getpid()}-*"))
+    before = set(parent.glob(f"{owned_by(os.getpid())}*"))
     with pytest.raises(NoCgroupError, match="Invalid argument"):
         make_cgroup("nonsense", -512)
-    assert set(parent.glob(f"{PREFIX}-{os.getpid()}-*")) == before
+    assert set(parent.glob(f"{owned_by(os.getpid())}*")) == before
 
 
 def test_what_a_dead_suite_left_is_cleared(launch: Launcher, make_card: CardMaker) -> None:
@@ -164,7 +164,7 @@ def test_what_a_dead_suite_left_is_cleared(launch: Launcher, make_card: CardMake
     mine = make_card(512 * MIB)
     gone = subprocess.Popen([sys.executable, "-ISc", ""])
     gone.wait()
-    abandoned = mine._replace(path=mine.path.with_name(f"{PREFIX}-{gone.pid}-left"))
+    abandoned = mine._replace(path=mine.path.with_name(f"{owned_by(gone.pid)}left"))
     abandoned.path.mkdir()
     launch("tell('abandoned', os.getpid()); time.sleep(600)", join=(abandoned.procs_file,))
     launch("tell('mine', os.getpid()); time.sleep(600)", join=(mine.procs_file,))
