@@ -1,3 +1,4 @@
+import os
 import signal
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from fixtures.cells.cards import MIB
 from fixtures.servers.port import is_free
 from fixtures.servers.server import Leftovers, Server
 from suites.selftest.conftest import CardMaker
-from suites.selftest.programs import PATIENCE_S, is_alive
+from suites.selftest.programs import PATIENCE_S, is_alive, wait_until
 from suites.selftest.servers.conftest import ServerMaker
 
 pytestmark = pytest.mark.selftest
@@ -103,11 +104,15 @@ def test_stopping_twice_tells_the_same(make_server: ServerMaker) -> None:
 
 
 def test_a_server_that_has_died_can_be_stopped(make_server: ServerMaker) -> None:
-    """Closing a server that ended by itself forces nothing and finds nothing."""
+    """Closing a server that ended by itself forces nothing, and tells how it had ended."""
     server = make_server("sys.exit(3)")
     failure = server.wait_until_ready(PATIENCE_S, lambda *_: None)
     assert failure is not None
-    assert server.close().complaints == ()
+    leftovers = server.close()
+    assert not leftovers.forced
+    assert leftovers.complaints == (
+        "it had ended by itself, with exit status 3, before it was asked to",
+    )
 
 
 def test_kill_asks_for_nothing(
@@ -138,3 +143,26 @@ def test_kill_asks_for_nothing(
 def test_each_thing_left_is_a_complaint(left: Leftovers, complaint: tuple[str, ...]) -> None:
     """Whatever stays behind is said, and nothing else is."""
     assert left.complaints == complaint
+
+
+def test_a_server_that_died_while_it_served_is_a_complaint(make_server: ServerMaker) -> None:
+    """A server that is gone before it is asked to stop has not stopped in order."""
+    server = _ready(make_server("serve()"))
+    assert server.process.pid is not None
+    os.kill(server.process.pid, signal.SIGKILL)
+    wait_until(lambda: server.process.exit_status is not None, "its end")
+    assert server.close().complaints == (
+        "it had ended by itself, with signal 9, before it was asked to",
+    )
+
+
+def test_a_worker_killed_for_memory_while_serving_is_a_complaint(
+    make_server: ServerMaker, make_card: CardMaker, tmp_path: Path
+) -> None:
+    """The kernel's kill of a worker is told, even where the rest of the server goes on."""
+    card = make_card(96 * MIB)
+    eats = "wait_for('eat'); block = bytearray(b'x') * (200 << 20)"
+    server = _ready(make_server(f"child({eats!r})\nserve()", card))
+    (tmp_path / "eat").touch()
+    wait_until(lambda: card.marks().oom_kills > 0, "the kernel's kill")
+    assert "the kernel killed 1 of its processes for memory" in server.close().complaints
