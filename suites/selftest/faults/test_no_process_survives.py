@@ -12,8 +12,8 @@ from fixtures.servers.cgroup import NoCgroupError, memory_parent, owned_by
 from suites.selftest.faults.runs import Run, StartRun
 
 pytestmark = pytest.mark.selftest
-_BOOT_WITHIN_S = 120.0
-_READY_WITHIN_S = 300.0
+_BOOT_WITHIN_S = 240.0
+_READY_WITHIN_S = 360.0
 
 
 def _left_within(run: Run, seconds: float) -> list[str]:
