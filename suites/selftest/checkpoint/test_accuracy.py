@@ -8,12 +8,16 @@ from fixtures.deployments.deployment import Deployment
 from fixtures.questions.asking import ask_all
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, held_out
 from fixtures.questions.grading import grade, tally
+from fixtures.verdicts.answers import tail
 
 pytestmark = [
     pytest.mark.selftest,
     pytest.mark.only_case("cpu-tiny-seqs=16-len=4096-alloc=glibc"),
 ]
-_LEAST = 0.97
+_PROMISED = 0.97
+# 97 % of 210 scatter by 2.5 questions, and another processor rounds a few answers differently: a
+# skill is too low when 97 % is disproved. Its own figure is measured on 750 (see the README there).
+_DISPROVED = 0.01
 _EACH = 70
 # Past the questions that the answers suite asks of every cell.
 _START = 5000
@@ -22,7 +26,7 @@ _START = 5000
 def test_each_skill_is_answered_on_held_out_questions(
     serving: Deployment, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
-    """At least 97 % of 210 questions a skill are right, over all layouts, none of them trained."""
+    """210 questions a skill, over all layouts, bear out 97 % for each, and all together reach it."""
     questions = [
         question
         for skill in SKILLS
@@ -40,11 +44,12 @@ def test_each_skill_is_answered_on_held_out_questions(
     )
     for name, score in {**skills, **layouts}.items():
         record_testsuite_property(f"accuracy {name}", f"{score.correct}/{score.asked}")
-    short = {
+    low = {
         skill: f"{score.correct}/{score.asked}"
         for skill, score in skills.items()
-        if score.accuracy < _LEAST
+        if tail(score.correct, score.asked, _PROMISED) <= _DISPROVED
     }
-    assert short == {}, {name: f"{s.correct}/{s.asked}" for name, s in layouts.items()}
+    assert low == {}, {name: f"{s.correct}/{s.asked}" for name, s in layouts.items()}
+    assert sum(correct) / len(correct) >= _PROMISED
     stopped = [answer.finish_reason for answer in answers]
     assert set(stopped) == {"stop"}, "answers end with the stop token"
