@@ -26,7 +26,7 @@ _START = 5000
 def test_each_skill_is_answered_on_held_out_questions(
     serving: Deployment, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
-    """210 questions a skill, over all layouts, bear out 97 % for each, and all together reach it."""
+    """210 questions a skill, over all layouts, bear out 97 % for each; all together reach it."""
     questions = [
         question
         for skill in SKILLS
