@@ -47,7 +47,7 @@ def test_a_row_shows_what_was_measured() -> None:
 def test_what_was_not_measured_is_no_number() -> None:
     """Unmeasured sections show a dash: a 0 would read like a figure."""
     record = a_record().model_copy(update=UNMEASURED)
-    assert _row(record) == [record.case_id, "-", "- / 4,096", "-", "-", "unmeasured"]
+    assert _row(record) == [record.case_id, "-", "- / 4,096", "-", "-", "not judged"]
 
 
 def test_a_rate_missing_in_one_round_is_no_number() -> None:
@@ -78,9 +78,9 @@ def test_what_passed_has_no_line_below() -> None:
     assert "because" not in render_table([_judged("pass")], 100, color=False)
 
 
-def test_a_case_without_verdict_is_unmeasured() -> None:
+def test_a_case_without_verdict_is_not_judged() -> None:
     """A case that nobody judged does not look like one that passed."""
-    assert _row(a_record())[-1] == "unmeasured"
+    assert _row(a_record())[-1] == "not judged"
 
 
 @given(st.integers(0, 300), st.text("abc", max_size=200))
