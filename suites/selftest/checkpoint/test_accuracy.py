@@ -17,7 +17,8 @@ pytestmark = [
 ]
 _PROMISED = 0.97
 # 97 % of 210 scatter by 2.5 questions, and another processor rounds a few answers differently: a
-# skill is too low when 97 % is disproved. Its own figure is measured on 750 (see the README there).
+# skill is too low when 97 % is disproved. Its figure from 3,000 questions stands in the README of
+# the training program.
 _DISPROVED = 0.01
 _EACH = 70
 # Past the questions that the answers suite asks of every cell.
