@@ -5,10 +5,12 @@ A program and its test share a folder: each tells the other how far it is by tou
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
@@ -115,3 +117,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 def is_alive(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     return parents_and_states().get(pid, (0, "X"))[1] not in "ZX"
+
+
+@contextmanager
+def no_room(limit_bytes: int) -> Iterator[None]:
+    """Let the kernel refuse to write more than this to any file, to us and whom we start."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

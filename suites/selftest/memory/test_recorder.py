@@ -15,7 +15,7 @@ from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.servers.cgroup import MemoryCgroup
 from fixtures.servers.process import GuardedProcess
 from suites.selftest.conftest import CardMaker
-from suites.selftest.programs import Launcher, is_alive, wait_until
+from suites.selftest.programs import Launcher, is_alive, no_room, wait_until
 
 pytestmark = pytest.mark.selftest
 
@@ -157,7 +157,7 @@ def test_the_recorder_ends_by_itself_when_its_input_closes(launch: Launcher, wat
     witness.stop()
     witness.stop()
     assert witness._process.returncode == 0
-    assert not witness.alive
+    assert witness.whole
     assert witness.recording().priority in ("realtime", "nice -10", "normal")
     assert len(witness.recording().series) >= 1
 
@@ -184,13 +184,24 @@ def test_a_killed_recorder_is_no_measurement(launch: Launcher, watch: Watch) -> 
     """A recorder that died has seen a part only, and a part is no peak."""
     witness = watch(launch(_grows(1)))
     wait_until(lambda: len(witness.recording().series) > 2, "three samples")
-    good = memory_record(witness.recording(), [], 5, whole=witness.alive)
+    good = memory_record(witness.recording(), [], 5, whole=witness.whole)
     os.kill(witness._process.pid, signal.SIGKILL)
-    wait_until(lambda: not witness.alive, "the death of the recorder")
-    part = memory_record(witness.recording(), [], 5, whole=witness.alive)
+    wait_until(lambda: not witness.whole, "the death of the recorder")
+    part = memory_record(witness.recording(), [], 5, whole=witness.whole)
     witness.stop()
     assert isinstance(good, MemoryRecord)
     assert part == Unmeasured(unmeasured="the recorder ended before the server did")
+
+
+def test_a_recorder_without_room_is_no_measurement(launch: Launcher, watch: Watch) -> None:
+    """Samples that a full disk refuses end the recording, and what was written is no peak."""
+    process = launch(_grows(1))
+    with no_room(8 * 1024):
+        witness = watch(process)
+    wait_until(lambda: not witness.whole, "the recorder's giving up")
+    witness.stop()
+    assert "File too large" in (launch.folder / "seen" / "recorder.err").read_text()
+    assert isinstance(memory_record(witness.recording(), [], 5, whole=witness.whole), Unmeasured)
 
 
 def test_a_recorder_that_cannot_record_says_why(launch: Launcher, watch: Watch) -> None:

@@ -1,8 +1,5 @@
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +7,7 @@ from pydantic import ValidationError
 
 from fixtures.records.schema import VerdictRecord
 from fixtures.records.store import RunStore, StoreError, new_run_id
+from suites.selftest.programs import no_room
 from suites.selftest.specimens import a_record
 
 pytestmark = pytest.mark.selftest
@@ -19,17 +17,6 @@ pytestmark = pytest.mark.selftest
 def store(tmp_path: Path) -> RunStore:
     """A store of one run."""
     return RunStore(tmp_path / "records", "run")
-
-
-@contextmanager
-def no_room(limit_bytes: int) -> Iterator[None]:
-    """Let the kernel refuse to write more than this to any file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_written_is_read(store: RunStore) -> None:
