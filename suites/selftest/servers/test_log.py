@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixtures.servers.log import LogTail, read_lines
+from fixtures.servers.log import LogTail, read_lines, stripped
 
 pytestmark = pytest.mark.selftest
 
@@ -33,3 +33,39 @@ def test_a_log_that_is_not_there_yet_has_no_lines(tmp_path: Path) -> None:
     assert tail.new_lines() == read_lines(path) == []
     path.write_text("first\n")
     assert tail.new_lines() == read_lines(path) == ["first"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "INFO 08-10 12:00:00 model_runner.py:732] ",
+        "(VllmWorkerProcess pid=7) INFO 08-10 12:00:00 model_runner.py:732] ",
+        "INFO 04-02 13:32:43 [gpu_model_runner.py:1347] ",
+        "(EngineCore_DP0 pid=7) INFO 11-24 04:00:00 [gpu_worker.py:298] ",
+        "(EngineCore pid=7) DEBUG 11-24 04:00:00 [v1/worker/gpu_worker.py:298] ",
+        "\x1b[0;36m(EngineCore pid=7)\x1b[0;0m \x1b[32mINFO\x1b[0m 11-24 04:00:00 [worker.py:9] ",
+        "\x1b[A\r(Worker_TP0 pid=7) [rank0]: ",
+    ],
+    ids=["none", "old", "old-worker", "new", "process", "debug", "colours", "rank"],
+)
+def test_what_every_line_begins_with_is_taken_off(before: str) -> None:
+    """Of every version's form, process, level, time and file go, and what is said stays."""
+    assert stripped(f"{before}took 15.80 GB\r") == "took 15.80 GB"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["INFO: ready", "took 3 s (compilation: 2 s)", "error at worker.py:7] twice", "[1/2] ok"],
+)
+def test_what_is_no_prefix_stays(line: str) -> None:
+    """A line that only resembles one of those forms is left as it is."""
+    assert stripped(line) == line
+
+
+@given(st.text())
+def test_a_stripped_line_is_printable_and_stays_so(line: str) -> None:
+    """Any text becomes one printable line, and nothing is left to take off it."""
+    once = stripped(line)
+    assert once.isprintable()
+    assert stripped(once) == once
