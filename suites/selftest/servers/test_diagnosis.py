@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.servers.diagnosis import StartFailure, cause_in, diagnose
+from fixtures.servers.causes import root_cause_in
+from fixtures.servers.diagnosis import Sighting, StartFailure, diagnose
+from fixtures.servers.speech import lines_of
 from suites.selftest.servers import logs
 
 pytestmark = pytest.mark.selftest
@@ -40,7 +42,7 @@ def test_a_death_is_told_with_the_logs_own_cause(
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [
-        (logs.CUDA_MEMORY, "boot: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 9"),
+        (logs.CUDA_MEMORY, "out of GPU memory during boot: 9.00 GiB asked"),
         (logs.CPU_MEMORY, "DefaultCPUAllocator: can't allocate memory: you tried to allocate 943"),
     ],
     ids=["cuda", "cpu"],
@@ -64,22 +66,16 @@ def test_a_server_that_still_runs_never_got_ready() -> None:
     )
 
 
-def _diagnose(lines: list[str], status: int | None) -> StartFailure:
-    return diagnose(phase="boot", waited_s=300.2, exit_status=status, oom_kills=0, log_lines=lines)
+def _diagnose(lines: list[str], status: int | None, oom_kills: int = 0) -> StartFailure:
+    return diagnose(Sighting("boot", 300.2, 300, status, oom_kills, lines))
 
 
 @pytest.mark.parametrize(("kills", "said"), [(1, "1 process"), (2, "2 processes")])
 def test_the_kernels_word_counts_more_than_the_logs(kills: int, said: str) -> None:
     """Where the kernel killed for memory, what the survivors wrote is no cause."""
-    failure = diagnose(
-        phase="encoder-profile",
-        waited_s=9,
-        exit_status=1,
-        oom_kills=kills,
-        log_lines=logs.PORT_TAKEN,
-    )
+    failure = _diagnose(logs.PORT_TAKEN, 1, kills)
     assert failure.kind == "out-of-memory"
-    assert failure.detail == f"the kernel killed {said} for memory during encoder-profile"
+    assert failure.detail == f"the kernel killed {said} for memory during boot"
 
 
 @given(LOGS, st.none() | st.integers(-64, 255), st.integers(0, 3), st.floats(0, 1e4))
@@ -87,13 +83,7 @@ def test_any_log_gives_one_sentence(
     lines: list[str], status: int | None, oom_kills: int, waited_s: float
 ) -> None:
     """No log makes the diagnosis fail, and the sentence is one printable line."""
-    failure = diagnose(
-        phase="weights",
-        waited_s=waited_s,
-        exit_status=status,
-        oom_kills=oom_kills,
-        log_lines=lines,
-    )
+    failure = diagnose(Sighting("weights", waited_s, 600, status, oom_kills, lines))
     assert failure.detail.isprintable()
     assert 0 < len(failure.detail) < 500
     assert "weights" in failure.detail
@@ -104,12 +94,12 @@ def test_any_log_gives_one_sentence(
 def test_the_end_of_the_log_is_kept() -> None:
     """The last lines that hold anything are there for people to read."""
     lines = [f"line {i}" for i in range(40)] + ["", "  "]
-    failure = diagnose(phase="boot", waited_s=1, exit_status=1, oom_kills=0, log_lines=lines)
+    failure = _diagnose(lines, 1)
     assert failure.last_lines[-1] == "line 39"
     assert all(line.strip() for line in failure.last_lines)
 
 
 def test_a_log_without_a_cause_has_none() -> None:
     """A healthy start names no cause, and neither does an empty log."""
-    assert cause_in(logs.START) is None
-    assert cause_in([]) is None
+    assert root_cause_in(lines_of(logs.START)) is None
+    assert root_cause_in([]) is None
