@@ -2,6 +2,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from fixtures.cells.cards import CARDS, GIB
 from fixtures.cells.case import Case
@@ -67,6 +68,17 @@ def test_gpu_cards_have_the_incident_and_a_fix_in_every_run(name: str) -> None:
     """The configuration of the incident and what cured it run on each card that can hold it."""
     roles = {case.role for case in CASES if case.card_name == name and case.every_run}
     assert roles >= {"incident", "fix"}
+
+
+def test_the_whole_card_is_asked_for_only_where_vllm_can_start_so() -> None:
+    """The fix as it was found stands on the cards that it was for, before 0.9.1."""
+    found = [case for case in CASES if case.cell.gpu_memory_utilization == 1]
+    assert {case.card_name for case in found} == {"gpu24", "gpu48", "gpu80"}
+    for case in found:
+        assert (case.role, case.cell.max_num_seqs, case.cell.max_model_len) == ("fix", 32, 4096)
+        assert case.is_for(Version("0.5.4"))
+        assert case.is_for(Version("0.9.0.1"))
+        assert not case.is_for(Version("0.9.1"))
 
 
 def test_budgets_leave_room_below_the_gpu() -> None:

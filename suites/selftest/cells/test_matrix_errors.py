@@ -74,6 +74,9 @@ def test_the_matrix_of_these_tests_is_good(tmp_path: Path) -> None:
         ("max_num_seqs = 2", "max_num_seqs = 1.5", 13, "valid integer"),
         ("max_num_seqs = 2", "max_num_seqs = 0", 13, "greater than or equal to 1"),
         ("max_num_seqs = 2", 'extra_flags = "-x", max_num_seqs = 2', 13, "valid tuple"),
+        ('role = "fix"', 'versions = "0.9.1"', 13, "cells.1.versions: '0.9.1' names no versions"),
+        ('role = "fix"', "versions = 0.9", 13, "valid string"),
+        ("budget_gib = 44.0", 'budget_gib = 44\nversions = "<x"', 11, "'<x' names no versions"),
         ("budget_gib = 44.0", "budget_gib =", "", "not TOML"),
     ],
 )
@@ -84,6 +87,15 @@ def test_a_fault_is_told_with_its_line(
     assert GOOD.count(old) == 1
     where, sentence = _error(tmp_path, GOOD.replace(old, new))
     assert (where, says in sentence) == (str(line), True), f"{where}: {sentence}"
+
+
+def test_a_cell_is_for_its_own_versions_and_for_those_of_its_part(tmp_path: Path) -> None:
+    """What the part says holds for each of its cells, beside what the cell says itself."""
+    path = tmp_path / "matrix.toml"
+    part = GOOD.replace("axes =", 'versions = "<0.31"\naxes =')
+    part = part.replace("budget_gib = 44.0", 'budget_gib = 44.0\nversions = ">=0.8"')
+    path.write_text(part.replace('role = "fix"', 'versions = "<0.9.1"'))
+    assert [case.versions for case in load_matrix(path)] == ["<0.31", ">=0.8", ">=0.8, <0.9.1"]
 
 
 def test_a_cell_in_two_parts_of_a_card_stands_twice(tmp_path: Path) -> None:
