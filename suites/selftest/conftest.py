@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
 from suites.selftest.programs import Launcher
+from suites.selftest.standin.engine import StandIn
 
 CardMaker = Callable[[int], MemoryCgroup]
 
@@ -25,6 +26,16 @@ def launch(tmp_path: Path) -> Iterator[Launcher]:
     launcher = Launcher(tmp_path)
     yield launcher
     launcher.close()
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A docker on PATH that is the test's own, with its daemon."""
+    standin = StandIn(tmp_path)
+    monkeypatch.setenv("PATH", standin.path)
+    standin.start()
+    yield standin
+    standin.close()
 
 
 @pytest.fixture
