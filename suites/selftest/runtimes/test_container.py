@@ -13,7 +13,13 @@ from fixtures.runtimes.container import (
     require_image,
     state_of,
 )
-from fixtures.runtimes.container_command import ContainerRun, Mount, run_command
+from fixtures.runtimes.container_command import (
+    HOST_INSIDE,
+    PORT_INSIDE,
+    ContainerRun,
+    Mount,
+    run_command,
+)
 from fixtures.runtimes.engine import ContainerError, Engine, find_engine
 from fixtures.runtimes.owner import namespace, owner_of
 from suites.selftest.conftest import CardMaker
@@ -43,7 +49,7 @@ def _container(folder: Path, code: str, name: str = "a-name", owner: str = "") -
         image=IMAGE,
         name=name,
         owner=owner or owner_of(os.getpid()),
-        arguments=("--model", "/models/tiny"),
+        arguments=("--model", "/models/tiny", "--host", HOST_INSIDE, "--port", str(PORT_INSIDE)),
         port=8100,
         mounts=(Mount(folder, "/models"),),
         env={"ONE": "two=3 4"},
