@@ -70,6 +70,15 @@ def test_an_unknown_allocator_is_told_the_known_ones() -> None:
         Cell.model_validate(GOOD | {"allocator": "jemalloc"})
 
 
+@pytest.mark.parametrize(
+    "word", ["--max-num-seqs", "--max_model_len=1", "--gpu-memory_utilization"]
+)
+def test_a_key_is_not_said_again_as_a_flag(word: str) -> None:
+    """A flag that vLLM would take instead of the cell's own figure is refused with its key."""
+    with pytest.raises(ValidationError, match=r"write (max_|gpu_memory_util)\w+ = "):
+        Cell.model_validate(GOOD | {"extra_flags": ("--enforce-eager", word, "4")})
+
+
 def test_every_allocator_is_for_one_kind_of_card() -> None:
     """Host and CUDA allocators share no name, and there are no others."""
     assert not HOST_ALLOCATORS & CUDA_ALLOCATORS

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from fixtures.cells.allocators import ALLOCATORS
 from fixtures.cells.case import Case
@@ -13,7 +14,8 @@ from fixtures.runtimes.environments import CHECKOUT
 
 pytestmark = pytest.mark.selftest
 
-CASES = load_matrix(CHECKOUT / "suites" / "matrix.toml")
+MATRIX = load_matrix(CHECKOUT / "suites" / "matrix.toml")
+CASES = [case for case in MATRIX if case.is_for(Version("0.29.0"))]
 PYTHON = Path("/runtime/bin/python")
 SCRATCH = Path("/scratch")
 FAMILIES = ("VLLM_", "PYTORCH_", "TORCH_", "MALLOC_", "HF_", "TRANSFORMERS_")
@@ -41,6 +43,13 @@ def test_the_command_says_what_the_case_says() -> None:
         assert (flags["--host"], flags["--port"]) == ("127.0.0.1", "4711")
         assert " ".join(case.model.flags) in " ".join(argv)
         assert "--gpu-memory-utilization" not in argv
+
+
+def test_a_case_that_the_version_cannot_express_has_no_command() -> None:
+    """What a version cannot be told is refused with the case, the version and the reason."""
+    (found, *_) = [case for case in MATRIX if case.cell.gpu_memory_utilization == 1]
+    with pytest.raises(ValueError, match=rf"{found.id} is not for vLLM 0\.29\.0: --gpu-memory"):
+        _invocation(found)
 
 
 def test_what_a_cell_adds_comes_last() -> None:
