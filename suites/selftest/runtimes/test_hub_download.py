@@ -10,7 +10,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from fixtures.runtimes import hub_download
@@ -81,6 +83,14 @@ def test_a_model_is_fetched_and_found_again(hub: Hub, cache: Path) -> None:
     assert len(hub.asked) == asked
 
 
+def test_no_connection_outlasts_a_download(hub: Hub) -> None:
+    """Nothing of a download is still open while servers are started and measured."""
+    _provide()
+    port = urlsplit(hub.endpoint).port
+    ends = [connection.raddr for connection in psutil.Process().net_connections()]
+    assert port not in [end.port for end in ends if end]
+
+
 def test_the_token_is_sent(hub: Hub) -> None:
     """A token that was set after the library was imported is the one that the hub sees."""
     _provide()
@@ -137,6 +147,12 @@ def test_what_the_hub_refuses_is_told_with_the_remedy(
     """Each answer of the hub that is none has its own remedy."""
     hub.no_listing = refusal
     assert re.search(told, _refused())
+
+
+def test_a_refusal_while_files_come_is_told_as_the_hubs(hub: Hub) -> None:
+    """What the hub answers for a file is told, and not what the library makes of it."""
+    hub.no_file["*"] = Refusal(501)
+    assert "answers 501 (Not Implemented): try again later" in _refused()
 
 
 def test_a_hub_out_of_reach_names_both_ways(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +237,14 @@ def test_no_room_is_told_before_anything_is_fetched(hub: Hub, cache: Path) -> No
     blobs.mkdir(parents=True)
     (blobs / "abc.incomplete").write_bytes(bytes(100_000))
     assert "(or delete *.incomplete, 0.0 GiB, of the model's blobs there)" in _refused()
+
+
+def test_what_is_here_already_needs_no_room(hub: Hub, cache: Path) -> None:
+    """Room is asked for what is still to come, and not for the model as a whole."""
+    files = tiny_files()
+    in_cache(cache, {name: files[name] for name in files if name != "tokenizer.json"})
+    hub.sizes[WEIGHTS] = 1000 * 1024 * GIB
+    assert _provide() == find_model(NAME, weights=True)
 
 
 def test_sizes_that_a_mirror_keeps_to_itself_are_told(hub: Hub) -> None:
