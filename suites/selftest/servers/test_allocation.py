@@ -6,7 +6,7 @@ from fixtures.cells.cards import GIB, MIB, Gpu
 from fixtures.servers.allocation import Allocation, allocation_in, stage_of, told
 from fixtures.servers.causes import root_cause_in
 from fixtures.servers.speech import lines_of
-from suites.selftest.servers.failures import RENDERED
+from suites.selftest.servers.failure_logs import RENDERED
 
 pytestmark = pytest.mark.selftest
 

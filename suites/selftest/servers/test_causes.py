@@ -5,7 +5,7 @@ import pytest
 from fixtures.servers.causes import Cause, root_cause_in
 from fixtures.servers.diagnosis import Sighting, diagnose
 from fixtures.servers.speech import lines_of
-from suites.selftest.servers.failures import FAILURES, RECORDED
+from suites.selftest.servers.failure_logs import FAILURES, RECORDED
 from suites.selftest.servers.logs import PORT_TAKEN, START
 
 pytestmark = pytest.mark.selftest
@@ -136,6 +136,8 @@ def test_every_cause_and_every_log_is_held_to_something() -> None:
         ),
         "(Worker pid=5) WARNING 11-25 09:11:38 [decorators.py:1] RuntimeError: CUDA out of memory",
         "[W1125 09:13:03.812119145 utils.cpp:68] Warning: CUDA out of memory",
+        "[W socket.cpp:401] [c10d] The server socket has failed to bind: Address already in use",
+        "/rt/torch/cuda/__init__.py:24: UserWarning: CUDA out of memory",
         "W0812 07:01:02.000000 123 torch/_inductor/utils.py:9] CUDA out of memory",
         "(Worker pid=5)     raise ValueError('No available memory for the cache blocks')",
         'ERROR 11-24 04:00:05 [core.py:9]     "initializing the engine.") from e; MemoryError',
@@ -165,9 +167,26 @@ def test_what_a_process_got_over_is_no_cause() -> None:
     assert found.cause == "port-taken"
 
 
+def test_an_error_that_names_a_phase_opens_none() -> None:
+    """A failure whose words are those of a phase is not taken for the start going on."""
+    line = "(Worker pid=6493) ERROR 11-25 03:02:00 [a.py:1] ValueError: GPU KV cache size: 0 tokens"
+    found = root_cause_in(lines_of([line]))
+    assert found is not None
+    assert found.cause == "unknown"
+
+
+def test_a_complaint_before_the_next_process_started_is_no_cause() -> None:
+    """An API server that went on to start its engine has found its way around an error."""
+    retried = "(APIServer pid=6321) ERROR 11-25 03:01:50 [a.py:1] OSError: No space left on device"
+    assert root_cause_in(lines_of([*START[:3], retried])) is not None
+    found = root_cause_in(lines_of([*START[:3], retried, *START[3:5], *FAILURES["wrapper-0.29"]]))
+    assert found is not None
+    assert found.cause == "engine-died"
+
+
 def test_what_another_process_did_next_excuses_nobody() -> None:
     """An API server that failed has failed, though its engine still goes from phase to phase."""
-    found = root_cause_in(lines_of(PORT_TAKEN + START[4:9]))
+    found = root_cause_in(lines_of(START[:5] + PORT_TAKEN + START[5:9]))
     assert found is not None
     assert found.cause == "port-taken"
 

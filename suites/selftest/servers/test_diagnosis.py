@@ -7,7 +7,7 @@ from fixtures.cells.cell import Cell
 from fixtures.servers.diagnosis import Sighting, StartFailure, diagnose
 from fixtures.servers.facts import EncoderProfile, StartFacts, Weights
 from suites.selftest.servers import logs
-from suites.selftest.servers.failures import FAILURES
+from suites.selftest.servers.failure_logs import FAILURES
 
 pytestmark = pytest.mark.selftest
 
@@ -255,7 +255,7 @@ def test_any_log_gives_one_sentence(seen: Sighting) -> None:
     failure = diagnose(seen)
     assert _is_whole(failure)
     assert failure.phase in failure.detail
-    assert failure.phase == seen.phase or failure.cause == "gpu-out-of-memory"
+    assert failure.phase == seen.phase or failure.kind == "out-of-memory"
     assert len(failure.last_lines) <= 25
     assert len(failure.evidence) <= 20
     assert (failure.kind == "out-of-memory") == failure.cause.endswith("out-of-memory")

@@ -4,7 +4,7 @@ from fixtures.cells.cards import GIB, Gpu
 from fixtures.cells.cell import Cell
 from fixtures.servers.diagnosis import Sighting, StartFailure, diagnose
 from fixtures.servers.facts import EncoderProfile, StartFacts, Weights
-from suites.selftest.servers.failures import FAILURES
+from suites.selftest.servers.failure_logs import FAILURES
 
 pytestmark = pytest.mark.selftest
 
