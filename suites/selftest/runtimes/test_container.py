@@ -134,6 +134,12 @@ def test_an_image_that_does_not_tell_is_said(
         ask_versions(engine, IMAGE)
 
 
+def test_an_image_that_is_gone_is_said(engine: Engine) -> None:
+    """What the engine says comes through, without the hint that it ends with."""
+    with pytest.raises(ContainerError, match="No such image: gone:1; name an image of vLLM"):
+        ask_versions(engine, "gone:1")
+
+
 def test_a_container_runs_as_it_was_told(engine: Engine, tmp_path: Path) -> None:
     """Arguments, variables, mounts and the published port reach the server; its status returns."""
     code = "import os, sys\nprint(sys.argv[1:], os.environ['ONE'], flush=True)\nsys.exit(5)\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.runtimes.engine import ContainerError, Engine, find_engine
+from fixtures.runtimes.engine import ContainerError, Engine, find_engine, last_line
 from suites.selftest.standin.engine import StandIn
 
 pytestmark = pytest.mark.selftest
@@ -127,3 +127,18 @@ def test_the_stand_in_is_found(docker: StandIn) -> None:
     docker.close()
     with pytest.raises(ContainerError, match="its daemon does not answer"):
         find_engine("docker")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "it said nothing"),
+        ("\n \n", "it said nothing"),
+        ("one\ntwo \n", "two"),
+        ("docker: no GPU\n\nRun 'docker run --help' for more information\n", "docker: no GPU"),
+        ("Error: unknown flag: --x\nSee 'podman run --help'\n", "Error: unknown flag: --x"),
+    ],
+)
+def test_the_last_thing_said_is_no_hint_at_help(text: str, line: str) -> None:
+    """An error is told by what it says, not by the line that every error ends with."""
+    assert last_line(text) == line

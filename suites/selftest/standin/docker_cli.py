@@ -155,7 +155,8 @@ def _run(parsed: Parsed) -> int:
 
     for message in ask(REFUSED, do="run", order=order):
         if "error" in message:
-            _refuse(f"docker: Error response from daemon: {message['error']}", message["code"])
+            said = f"docker: Error response from daemon: {message['error']}"
+            _refuse(f"{said}\n\nRun 'docker run --help' for more information", message["code"])
         if "started" in message:
             container = message["started"]
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
