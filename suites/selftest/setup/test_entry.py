@@ -8,13 +8,15 @@ import pytest
 
 from fixtures.runtimes.environments import (
     CHECKOUT,
-    RUNTIME_CPU_LOCK,
     SUITE_LOCK,
     environment_for,
     python_of,
 )
-from fixtures.runtimes.setup import entry
+from fixtures.runtimes.setup import providing
 from fixtures.runtimes.setup.locking import lock_of, try_hold
+from fixtures.runtimes.setup.progress import Progress
+from fixtures.runtimes.setup.providing import provide
+from fixtures.runtimes.setup.recipes import BEFORE_PYTEST
 
 pytestmark = pytest.mark.selftest
 
@@ -44,9 +46,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture
 def ready(cache: Path) -> None:
-    """A cache in which both environments stand, with a Python that only tells what it was given."""
-    for lock in (SUITE_LOCK, RUNTIME_CPU_LOCK):
-        python = python_of(environment_for(lock))
+    """A cache with every environment in it, and a Python that only tells what it was given."""
+    for recipe in BEFORE_PYTEST:
+        python = python_of(environment_for(recipe.lock))
         assert python.is_relative_to(cache)
         python.parent.mkdir(parents=True)
         python.write_text(STAND_IN, "utf-8")
@@ -55,7 +57,7 @@ def ready(cache: Path) -> None:
 
 @pytest.mark.usefixtures("ready")
 def test_second_call_starts_nothing_but_pytest(tmp_path: Path) -> None:
-    """With both environments there, no program is run, nothing is said, and pytest takes over."""
+    """With every environment there, no program is run, nothing is said, and pytest takes over."""
     command = [sys.executable, "-c", WATCHED, str(SUITE), "-m", "cpu", "a b"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -69,13 +71,13 @@ def test_second_call_starts_nothing_but_pytest(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ready")
 def test_running_suite_keeps_its_environments() -> None:
-    """While pytest runs, neither environment can be removed; afterwards both can."""
-    locks = [lock_of(environment_for(lock)) for lock in (SUITE_LOCK, RUNTIME_CPU_LOCK)]
+    """While pytest runs, no environment of it can be removed; afterwards each can."""
+    locks = [lock_of(environment_for(recipe.lock)) for recipe in BEFORE_PYTEST]
     python_of(environment_for(SUITE_LOCK)).write_text("#!/bin/sh\necho up\nread line\n", "utf-8")
     with subprocess.Popen([SUITE], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
-        assert [try_hold(lock) for lock in locks] == [None, None]
+        assert [try_hold(lock) for lock in locks] == [None for _ in locks]
         process.communicate(b"\n")
     for lock in locks:
         held = try_hold(lock)
@@ -84,14 +86,17 @@ def test_running_suite_keeps_its_environments() -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_cache_that_cannot_be_written_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_that_cannot_be_written_can_be_used(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A cache baked into an image, and read-only, serves without its lock files."""
 
     def refuse(*_: object, **__: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(entry, "try_hold", refuse)
-    assert entry._share(environment_for(SUITE_LOCK))
+    monkeypatch.setattr(providing, "try_hold", refuse)
+    recipe = BEFORE_PYTEST[0]
+    assert provide(recipe, progress) == environment_for(recipe.lock)
 
 
 @pytest.mark.usefixtures("cache")
@@ -157,10 +162,10 @@ def test_any_python_can_read_the_entry() -> None:
 
 
 def test_setup_needs_the_standard_library_alone() -> None:
-    """A bare Python can import everything that ci/suite and ci/lock run."""
+    """A bare Python can import everything that sets up."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
-        "import fixtures.runtimes.setup.entry, fixtures.runtimes.setup.resolving\n"
+        "from fixtures.runtimes.setup import entry, resolving\n"
         "new = {n.partition('.')[0] for n in set(sys.modules) - before}\n"
         "print(sorted(new - sys.stdlib_module_names - {'fixtures'}))\n"
     )
