@@ -165,7 +165,7 @@ def test_setup_needs_the_standard_library_alone() -> None:
     """A bare Python can import everything that sets up."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
-        "from fixtures.runtimes.setup import entry, resolving\n"
+        "from fixtures.runtimes.setup import entry, on_demand, resolving\n"
         "new = {n.partition('.')[0] for n in set(sys.modules) - before}\n"
         "print(sorted(new - sys.stdlib_module_names - {'fixtures'}))\n"
     )
