@@ -1,0 +1,16 @@
+"""Logs of whole starts by name: `starts/NAME.log`, NAME being vLLM's version, and -cpu for that.
+
+`0.29.0-cpu-recorded` is what a server wrote, with paths made neutral and its routes left out. All
+others are rendered from the format strings of that version's released sources, in the order in
+which its program comes to them, with figures that one GPU of 48 GB could show: they hold the
+wording, not the figures, to the truth.
+"""
+
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = Path(__file__).with_name("starts")
+
+STARTS: Final = {
+    path.stem: path.read_text("utf-8").split("\n")[:-1] for path in sorted(_FOLDER.glob("*.log"))
+}
