@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fixtures.cells.case import StartPhase
 from fixtures.servers.startup_log import PHASES, PhaseSpan, StartupPhases, phase_opened_by
 from suites.selftest.servers.logs import START
+from suites.selftest.servers.starts import STARTS
 
 pytestmark = pytest.mark.selftest
 
@@ -39,6 +40,45 @@ def test_a_graph_capture_is_known() -> None:
     """The phase that only GPUs have is opened by vLLM's progress bar."""
     line = "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):   0%|    | 0/67"
     assert phase_opened_by(line) == "graph-capture"
+
+
+def test_a_version_tells_of_a_capture_that_is_over() -> None:
+    """Where only the end of the graph capture has a line, the phase began so much earlier."""
+    phases = StartupPhases()
+    phases.take(["Loading model weights took 15.8 GB"], 1.0)
+    phases.take(["GPU KV cache size: 450,816 tokens"], 5.0)
+    phases.take(["Graph capturing finished in 22 secs, took 0.49 GiB"], 30.0)
+    assert phases.spans(31.0)[-2:] == (
+        PhaseSpan("kv-cache", 5.0, 8.0),
+        PhaseSpan("graph-capture", 8.0, 31.0),
+    )
+
+
+def test_a_capture_within_the_profile_is_no_phase() -> None:
+    """Graphs that are captured before there is a KV cache are a sample, for an estimate."""
+    phases = StartupPhases()
+    for line in STARTS["0.33.0"]:
+        if "Available KV cache memory" in line:
+            break
+        phases.take([line], 1.0)
+    assert phases.current == "encoder-profile"
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_every_version_goes_through_its_phases(name: str) -> None:
+    """No phase is missing in any version's log, but for those that a CPU or a flag leaves out."""
+    missing = {
+        "0.8.5.post1-cpu": {"encoder-profile", "graph-capture"},
+        "0.16.0-cpu": {"encoder-profile", "graph-capture"},
+        "0.29.0-cpu-recorded": {"encoder-profile", "graph-capture"},
+        "0.33.0-cpu": {"graph-capture"},
+        "0.29.0-kv-bytes": {"graph-capture"},
+    }
+    phases = StartupPhases()
+    phases.take(STARTS[name], 1.0)
+    assert [span.name for span in phases.spans(2.0)] == [
+        phase for phase in PHASES if phase not in missing.get(name, set())
+    ]
 
 
 @given(LINES)
