@@ -273,3 +273,34 @@ def test_a_dead_server_is_not_asked_to_the_end() -> None:
     assert all(errors)
     assert len([error for error in errors if error.startswith("not asked: ")]) == 12 - sent
     assert 8 <= sent <= 9
+
+
+class _Silent(OpenAiHandler):
+    """Takes every request and never says a word."""
+
+    released = threading.Event()
+
+    def answer(self) -> None:
+        self.released.wait(60)
+
+
+def test_what_is_open_ends_with_the_server() -> None:
+    """As soon as the server is known to be down, no time-out is waited for, and the reason told."""
+    _Silent.released.clear()
+    looks = iter([None, None])
+    with serving(_Silent) as endpoint:
+        answers = ask_all(
+            endpoint, _questions(4), 2, 3600.0, lambda: next(looks, "engine died while serving")
+        )
+        _Silent.released.set()
+    assert {a.error for a in answers} == {"the server is down: engine died while serving"}
+    assert [a.question for a in answers] == _questions(4)
+
+
+def test_a_server_that_is_up_is_not_disturbed_by_looks() -> None:
+    """Looks that find nothing change no answer."""
+    looks: list[int] = []
+    with serving(OpenAiHandler) as endpoint:
+        answers = ask_all(endpoint, _questions(3), 1, 10.0, lambda: looks.append(1))
+    assert [a.error for a in answers] == [None] * 3
+    assert looks
