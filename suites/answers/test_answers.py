@@ -3,6 +3,7 @@
 import pytest
 
 from fixtures.deployments.deployment import Deployment
+from fixtures.plugin.options import value_of
 from fixtures.plugin.serving import Judge
 from fixtures.questions.asking import ask_all
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, held_out
@@ -16,7 +17,7 @@ def test_questions_are_answered_right(
     serving: Deployment, judge: Judge, pytestconfig: pytest.Config
 ) -> None:
     """Each skill, over all layouts, reaches the accuracy that the model promises."""
-    a_skill: int = pytestconfig.getoption("--questions")
+    a_skill: int = value_of(pytestconfig, "questions")
     # Round robin over the layouts: the single picture first, since it is what most people send.
     shares = {layout: len(range(i, a_skill, len(LAYOUTS))) for i, layout in enumerate(LAYOUTS)}
     questions = [
@@ -26,6 +27,6 @@ def test_questions_are_answered_right(
         for question in held_out(skill, layout, number)
     ]
     concurrency = serving.case.cell.max_num_seqs
-    answers = ask_all(serving.endpoint, questions, concurrency, _TIMEOUT_S)
+    answers = ask_all(serving.endpoint, questions, concurrency, _TIMEOUT_S, serving.why_down)
     serving.keep_answers(answers, concurrency)
     judge(judge_answers(serving.case.model.accuracy, serving.record.answers))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from fixtures.plugin.options import value_of
+from fixtures.runtimes.runtime import Runtime, find_runtime
+from fixtures.runtimes.setup.progress import Progress
 from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
 from suites.selftest.programs import Launcher
 from suites.selftest.standin.engine import StandIn
@@ -56,3 +60,12 @@ def make_card() -> Iterator[CardMaker]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         group.remove()
+
+
+@pytest.fixture(scope="session")
+def runtime(pytestconfig: pytest.Config) -> Runtime:
+    """The runtime under test for the cpu card, made if it is not there yet."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        progress = Progress(sys.stderr)
+        return find_runtime("cgroup", value_of(pytestconfig, "runtime"), progress)

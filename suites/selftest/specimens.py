@@ -137,7 +137,7 @@ def a_record() -> CaseRecord:
             torch_version="2.13.0",
             transformers_version="5.1.0",
             runtime_python_version="3.11.7",
-            runtime_origin="locked",
+            runtime="locked in runtime-cpu.txt",
             model_source="checkpoints/tiny",
             model_digest="0" * 64,
             argv=["python", "-m", "vllm.entrypoints.openai.api_server"],
@@ -149,5 +149,5 @@ def a_record() -> CaseRecord:
         memory=a_memory(),
         answers=an_answers(),
         throughput=a_throughput(a_round(), a_round(tokens_per_s=100.0)),
-        stop=StopRecord(stopped_in_s=1.2, complaints=[]),
+        stop=StopRecord(stopped_in_s=1.2, memory_back_after_s=1.1, complaints=[]),
     )

@@ -30,7 +30,9 @@ def test_throughput_is_measured_and_answers_stay_right(
         return (fresh_questions(requests),), {}
 
     def one_round(questions: list[Question]) -> None:
-        rounds.append(run_round(serving.endpoint, questions, concurrency, _TIMEOUT_S))
+        rounds.append(
+            run_round(serving.endpoint, questions, concurrency, _TIMEOUT_S, serving.why_down)
+        )
 
     benchmark.pedantic(  # type: ignore[no-untyped-call]
         one_round, setup=distinct_pictures, rounds=_ROUNDS, iterations=1, warmup_rounds=1

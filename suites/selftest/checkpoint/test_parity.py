@@ -9,6 +9,7 @@ import pytest
 from fixtures.deployments.deployment import Deployment
 from fixtures.questions.asking import messages_of
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, Question, held_out
+from fixtures.runtimes.runtime import PythonRuntime
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -43,11 +44,13 @@ def _served(client: "OpenAI", model: str, question: Question) -> list[dict[str, 
 
 
 def _trained(serving: Deployment, questions: list[Question], root: str) -> list[dict[str, Any]]:
+    if not isinstance(serving.runtime, PythonRuntime):
+        pytest.fail(f"unmeasured: {serving.runtime.origin} has no Python that runs here")
     asked = [{"skill": q.skill, "layout": q.layout, "seed": q.seed} for q in questions]
     answer = subprocess.run(
         [
             str(serving.runtime.python),
-            *("-m", "fixtures.checkpoints.training.forward", "--model", serving.case.model.source),
+            *("-m", "fixtures.checkpoints.training.forward", "--model", serving.model),
         ],
         input=json.dumps(asked),
         capture_output=True,

@@ -39,7 +39,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment in which a pytest outside of the checkout finds the plugin."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "MINICPMV_"))}
     return inherited | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"} | dict(more or {})
 
 

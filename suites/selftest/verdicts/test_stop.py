@@ -9,14 +9,16 @@ pytestmark = pytest.mark.selftest
 
 def test_a_clean_stop_passes() -> None:
     """A stop without complaints passes, and tells how long it took."""
-    verdict = judge_stop(StopRecord(stopped_in_s=1.26, complaints=[]))
+    verdict = judge_stop(StopRecord(stopped_in_s=1.26, memory_back_after_s=1.2, complaints=[]))
     assert (verdict.outcome, verdict.reason) == ("pass", "nothing left after 1.3 s")
 
 
 def test_every_complaint_is_told() -> None:
     """Anything left behind fails, and all of it is named."""
     complaints = ["processes still alive: 4711", "its port is still in use"]
-    verdict = judge_stop(StopRecord(stopped_in_s=20.0, complaints=complaints))
+    verdict = judge_stop(
+        StopRecord(stopped_in_s=20.0, memory_back_after_s=20.1, complaints=complaints)
+    )
     assert verdict.outcome == "fail"
     assert all(complaint in verdict.reason for complaint in complaints)
 

@@ -1,0 +1,147 @@
+"""Real servers that fail for one reason each, and the diagnosis that each gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fixtures.cells.cards import GIB
+from fixtures.runtimes.dialect import Words
+from fixtures.servers.causes import Cause
+from fixtures.servers.server import Server
+from suites.selftest.failures.conftest import READY_WITHIN_S, Bench, Fault, Told
+
+pytestmark = pytest.mark.selftest
+
+Failures = dict[str, Future[Told]]
+
+
+def _adding(*argv: str, **env: str) -> Callable[[Words], Words]:
+    return lambda words: Words((*words.argv, *argv), words.env | env)
+
+
+def _truncate(model: Path) -> None:
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+
+
+def _version(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"version": 9.9}))
+
+
+def _untrusted(words: Words) -> Words:
+    return words._replace(argv=tuple(w for w in words.argv if w != "--trust-remote-code"))
+
+
+def _on_a_taken_port(words: Words) -> Words:
+    listener = socket.create_server(("127.0.0.1", 0))
+    _listeners.append(listener)
+    argv = list(words.argv)
+    argv[argv.index("--port") + 1] = str(listener.getsockname()[1])
+    return words._replace(argv=tuple(argv))
+
+
+_listeners: list[socket.socket] = []
+
+
+def _send(number: signal.Signals, to: str) -> Callable[[Server], None]:
+    """Send a signal to the process of this name as soon as it is there."""
+
+    def disturb(server: Server) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline:
+            for pid in server.process.processes():
+                with suppress(psutil.Error):
+                    if to in " ".join(psutil.Process(pid).cmdline()):
+                        os.kill(pid, number)
+                        return
+            time.sleep(0.05)
+
+    return disturb
+
+
+FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
+    # name: the fault, the cause to be named, and words of the detail and of the remedy.
+    "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
+    "truncated weights": (Fault(damage=_truncate), "corrupt-weights", "weights", ""),
+    "unsupported version": (Fault(damage=_version), "unsupported-model", "9", ""),
+    "untrusted code": (
+        Fault(words=_untrusted),
+        "remote-code-not-trusted",
+        "execute",
+        "--trust-remote-code",
+    ),
+    "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
+    "port taken": (Fault(words=_on_a_taken_port), "port-taken", "in use", ""),
+    "KV cache too small": (
+        Fault(words=_adding("--kv-cache-memory-bytes", "1048576", VLLM_CPU_KVCACHE_SPACE="0")),
+        "no-room-for-kv-cache",
+        "2048",
+        "max_model_len",
+    ),
+    "KV cache above memory": (
+        Fault(words=_adding(VLLM_CPU_KVCACHE_SPACE="4000")),
+        "memory-not-free",
+        "",
+        "",
+    ),
+    "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
+    "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
+    "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def failures(bench: Bench) -> Failures:
+    """All faults at work, two at a time: each is a start of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        told = {name: pool.submit(bench.start, fault) for name, (fault, *_) in FAULTS.items()}
+    for listener in _listeners:
+        listener.close()
+    return told
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_failed_start_is_explained(
+    failures: Failures,
+    name: str,
+    record_testsuite_property: Callable[[str, object], None],
+) -> None:
+    """The cause is named, with evidence from the log, and with what to change."""
+    _, cause, in_detail, in_remedy = FAULTS[name]
+    failure, after_end_s = failures[name].result()
+    assert failure is not None, "it got ready all the same"
+    record_testsuite_property(f"failed start: {name}", f"{failure.cause}, {after_end_s} s")
+    assert failure.cause == cause, failure
+    assert in_detail in failure.detail
+    assert failure.remedy
+    assert in_remedy in failure.remedy
+    assert len(failure.evidence) <= 20
+
+
+def test_a_killed_worker_of_a_serving_server_is_explained(bench: Bench) -> None:
+    """What dies while it serves is found by looking, named, and not taken for a failed start."""
+    with ExitStack() as undo:
+        server = bench.server(Fault(), undo)
+        assert server.wait_until_ready(READY_WITHIN_S, lambda *_: None) is None
+        assert server.look() is None
+        _send(signal.SIGKILL, "VLLM::Worker")(server)
+        deadline = time.monotonic() + 60
+        while (failure := server.look()) is None:
+            assert time.monotonic() < deadline, "nobody noticed"
+            time.sleep(0.2)
+    assert failure.phase == "serving"
+    assert failure.cause == "engine-died"
+    assert failure.detail.startswith("engine died while serving")
