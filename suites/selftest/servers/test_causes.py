@@ -7,6 +7,7 @@ from fixtures.servers.diagnosis import Sighting, diagnose
 from fixtures.servers.speech import lines_of
 from suites.selftest.servers.failure_logs import FAILURES, RECORDED
 from suites.selftest.servers.logs import PORT_TAKEN, START
+from suites.selftest.servers.starts import STARTS
 
 pytestmark = pytest.mark.selftest
 
@@ -24,13 +25,14 @@ CAUSES: Final[dict[Cause, tuple[str, ...]]] = {
         "cuda-language-model",
         "serving-cuda-memory",
     ),
-    "host-out-of-memory": ("host-numpy", "host-bad-alloc", "host-fork"),
+    "host-out-of-memory": ("host-numpy", "host-bad-alloc", "host-fork", "host-limit"),
     "no-room-for-kv-cache": (
         "kv-v0",
         "kv-v1-0.7",
         "kv-v1-0.29",
         "kv-none",
         "util-small",
+        "kv-small",
     ),
     "memory-not-free": ("gate-0.9", "gate-0.29", "gate-released", "kv-above-ram", "util-1"),
     "model-not-found": (
@@ -151,9 +153,15 @@ def test_what_is_no_failure_names_no_cause(line: str) -> None:
     assert root_cause_in(lines_of([*START, line])) is None
 
 
-def test_a_healthy_start_names_no_cause() -> None:
-    """A log without a failure has no cause, and neither has an empty one."""
-    assert root_cause_in(lines_of(START)) is None
+@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_healthy_start_names_no_cause(name: str, *, serving: bool) -> None:
+    """Of no version is a line of a start that went well taken for a failure."""
+    assert root_cause_in(lines_of(STARTS[name]), serving=serving) is None
+
+
+def test_an_empty_log_names_no_cause() -> None:
+    """Where nothing was said there is nothing to quote."""
     assert root_cause_in([]) is None
 
 

@@ -31,6 +31,11 @@ def _diagnosed(name: str, cell: Cell | None, device: Gpu | None) -> StartFailure
         ("kv-v1-0.7", "needs 24.00 GiB of KV cache and 9.97 GiB are free: lower to 435584 or plan"),
         ("kv-none", "raise --gpu-memory-utilization, lower what the start-up profile takes"),
         ("util-small", "the 0.18 GiB planned with do not hold the worker itself"),
+        ("kv-small", "no length fits or plan more (--gpu-memory-utilization, or --kv-cache-memory"),
+        (
+            "host-limit",
+            "1.00 GiB were asked for and not to be had: lower VLLM_CPU_KVCACHE_SPACE or",
+        ),
         ("gate-0.9", "lower --gpu-memory-utilization to 0.27 or free what other processes hold"),
         ("gate-0.29", "wants 44.42 GiB where 43.98 of 44.42 are free: lower --gpu-memory-utiliz"),
         ("gate-released", "have the GPU alone, try again"),
