@@ -45,6 +45,12 @@ def _untrusted(words: Words) -> Words:
     return words._replace(argv=tuple(w for w in words.argv if w != "--trust-remote-code"))
 
 
+def _a_mib_of_kv_cache(words: Words) -> Words:
+    # A KiB a token, and 2,048 are to fit. The variable would win over the flag.
+    env = {key: value for key, value in words.env.items() if key != "VLLM_CPU_KVCACHE_SPACE"}
+    return Words((*words.argv, "--kv-cache-memory-bytes", str(1 << 20)), env)
+
+
 def _on_a_taken_port(words: Words) -> Words:
     listener = socket.create_server(("127.0.0.1", 0))
     _listeners.append(listener)
@@ -86,7 +92,7 @@ FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
     "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
     "port taken": (Fault(words=_on_a_taken_port), "port-taken", "in use", ""),
     "KV cache too small": (
-        Fault(words=_adding("--kv-cache-memory-bytes", "1048576", VLLM_CPU_KVCACHE_SPACE="0")),
+        Fault(words=_a_mib_of_kv_cache),
         "no-room-for-kv-cache",
         "2048",
         "max_model_len",
