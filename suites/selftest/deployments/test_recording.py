@@ -1,7 +1,7 @@
 import pytest
 
 from fixtures.cells.cards import MIB
-from fixtures.deployments.recording import memory_record, round_record, tallied
+from fixtures.deployments.recording import memory_back_after, memory_record, round_record, tallied
 from fixtures.memory.peak import ProcessMark
 from fixtures.memory.recorder import SAMPLE
 from fixtures.memory.series import parse_samples
@@ -85,6 +85,20 @@ def test_a_recorder_that_died_is_no_measurement() -> None:
     """However much it had seen, the rest is not known."""
     record = memory_record(_recording(1, 2, 3), SPANS, 5, whole=False)
     assert isinstance(record, Unmeasured)
+
+
+def test_samples_of_nothing_are_no_measurement() -> None:
+    """A recorder that was led to no process of the server has not measured a peak of 0."""
+    nothing = _recording(0, 0, 0)._replace(marks=())
+    assert isinstance(memory_record(nothing, SPANS, NOT_SEEN, whole=True), Unmeasured)
+    assert isinstance(memory_back_after(nothing.series, 1.0), Unmeasured)
+
+
+def test_memory_is_back_with_the_last_sample_that_shows_some() -> None:
+    """Counted from the request to stop; nobody having looked since is no figure."""
+    series = _recording(500, 500, 200, 100, 0, 0).series
+    assert memory_back_after(series, 1.5) == 1.5
+    assert isinstance(memory_back_after(series, 9.0), Unmeasured)
 
 
 def test_small_processes_fill_no_record() -> None:
