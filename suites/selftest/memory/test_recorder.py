@@ -137,7 +137,7 @@ def test_the_dead_keep_their_marks(launch: Launcher, watch: Watch) -> None:
     mark = _mark(witness.recording(), pid)
     assert mark.hwm_bytes >= 60 * MIB
     assert mark.name == Path(sys.executable).name
-    assert witness.recording().series.resident_bytes[-1] < 60 * MIB
+    assert witness.recording().series.held_bytes[-1] < 60 * MIB
 
 
 def test_an_orphan_in_a_session_of_its_own_is_counted(launch: Launcher, watch: Watch) -> None:

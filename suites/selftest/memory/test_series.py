@@ -37,8 +37,8 @@ def test_the_peak_is_the_first_of_the_largest(series: SampleSeries) -> None:
     if peak is None:
         assert not len(series)
     else:
-        assert peak.bytes == max(series.resident_bytes)
-        assert all(series.resident_bytes[series.times_s < peak.at_s] < peak.bytes)
+        assert peak.bytes == max(series.held_bytes)
+        assert all(series.held_bytes[series.times_s < peak.at_s] < peak.bytes)
 
 
 @given(SERIES, st.floats(0, 40), st.floats(0, 40))
@@ -69,7 +69,7 @@ def test_adjacent_phases_share_no_sample(series: SampleSeries, borders: list[flo
 def test_a_phase_without_a_sample_has_no_peak() -> None:
     """A phase in which nobody looked is None, not 0."""
     series = _series((1.0, 5), (3.0, 7))
-    spans = [PhaseSpan("boot", 0, 1.5), PhaseSpan("weights", 1.5, 2.5), PhaseSpan("api", 2.5, 9)]
+    spans = [PhaseSpan("boot", 0, 1.5), PhaseSpan("weights", 1.5, 2.5), PhaseSpan("warm", 2.5, 9)]
     assert [peak.peak_bytes for peak in series.phase_peaks(spans)] == [5, None, 7]
 
 
@@ -103,7 +103,7 @@ def test_an_empty_series_has_no_peak() -> None:
 def test_a_record_cut_short_is_left_out(cut: int) -> None:
     """A file that ends in the middle of a record loses that record only."""
     raw = _raw([(1, 5), (2, 6), (3, 7)])
-    assert parse_samples(raw[:-cut], 0.0).resident_bytes.tolist() == [5, 6]
+    assert parse_samples(raw[:-cut], 0.0).held_bytes.tolist() == [5, 6]
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, unique=True))

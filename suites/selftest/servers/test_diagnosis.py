@@ -22,7 +22,7 @@ LOGS = st.lists(
 )
 SIGHTINGS = st.builds(
     Sighting,
-    phase=st.sampled_from(["boot", "weights", "encoder-profile", "kv-cache", "api", "serving"]),
+    phase=st.sampled_from(["boot", "weights", "encoder-profile", "kv-cache", "warm", "serving"]),
     waited_s=st.floats(0, 1e4),
     within_s=st.just(600.0),
     exit_status=st.none() | st.integers(-64, 255),

@@ -39,7 +39,7 @@ def test_a_server_is_ready_when_it_says_so(make_server: ServerMaker) -> None:
     shown = Shown()
     assert server.wait_until_ready(PATIENCE_S, shown) is None
     assert server.health() == 200
-    assert shown.phases == ["boot", "weights", "encoder-profile", "kv-cache", "api"]
+    assert shown.phases == ["boot", "weights", "encoder-profile", "kv-cache", "warm"]
     spans = server.phases()
     assert [span.name for span in spans] == shown.phases
     assert (spans[0].start_s, spans[-1].end_s) == (0.0, server.ready_after_s)
@@ -103,7 +103,7 @@ def test_words_written_right_before_the_end_are_not_lost(make_server: ServerMake
     server = make_server(f"os.write(2, {chr(10).join(START).encode()!r} + b'\\n'); os._exit(9)")
     failure = server.wait_until_ready(PATIENCE_S, Shown())
     assert failure is not None
-    assert (failure.phase, failure.detail) == ("api", "ended with exit status 9 during api")
+    assert (failure.phase, failure.detail) == ("warm", "ended with exit status 9 during warm")
 
 
 def test_a_server_that_outgrows_its_card_is_out_of_memory(

@@ -26,9 +26,9 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
         PhaseSpan("weights", 4.0, 6.0),
         PhaseSpan("encoder-profile", 6.0, 9.0),
         PhaseSpan("kv-cache", 9.0, 11.0),
-        PhaseSpan("api", 11.0, 20.0),
+        PhaseSpan("warm", 11.0, 20.0),
     )
-    assert (phases.current, phases.current_since_s) == ("api", 11.0)
+    assert (phases.current, phases.current_since_s) == ("warm", 11.0)
 
 
 def test_a_process_that_wrote_nothing_is_booting() -> None:
