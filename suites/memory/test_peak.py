@@ -8,4 +8,5 @@ from fixtures.verdicts.budget import judge_budget
 def test_start_up_peak_stays_under_budget(deployment: Deployment, judge: Judge) -> None:
     """From the first process to readiness, the whole tree stays under the cell's budget."""
     record = deployment.record
-    judge(judge_budget(deployment.case, record.start, deployment.measure_memory()))
+    memory = deployment.measure_memory()
+    judge(judge_budget(deployment.case, record.start, memory, deployment.plan.gap_limit_s))

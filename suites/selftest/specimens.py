@@ -1,11 +1,12 @@
 """Hand-made cases and records for tests of what is done with them."""
 
-from fixtures.cells.cards import GIB, MIB
+from fixtures.cells.cards import GIB
 from fixtures.cells.case import Case, Expectation, StartPhase
 from fixtures.cells.cell import Cell
 from fixtures.records.schema import (
     AnswersRecord,
     CaseRecord,
+    GpuRecord,
     LatencyRecord,
     MemoryRecord,
     PhaseRecord,
@@ -17,6 +18,7 @@ from fixtures.records.schema import (
     StopRecord,
     ThroughputRecord,
     Unmeasured,
+    WitnessRecord,
     WrongAnswer,
 )
 
@@ -52,6 +54,37 @@ DIED = StartRecord(
 )
 
 
+def a_phase(name: str, peak_bytes: int | Unmeasured) -> PhaseRecord:
+    """A phase of nine seconds."""
+    return PhaseRecord(
+        name=name,
+        start_s=0.0,
+        end_s=9.0,
+        told_by="log",
+        peak_bytes=peak_bytes,
+        plateau_bytes=NOT_SEEN,
+        allocated_peak_bytes=NOT_SEEN,
+        reserved_peak_bytes=NOT_SEEN,
+    )
+
+
+def a_gpu(*, assigned: bool, foreign: list[str]) -> GpuRecord:
+    """The second GPU of a machine, with nothing of the server on it."""
+    return GpuRecord(
+        number=1,
+        uuid="GPU-b",
+        name="NVIDIA L40S",
+        assigned=assigned,
+        total_bytes=45 * GIB,
+        reserved_bytes=NOT_SEEN,
+        baseline_bytes=0,
+        peak_bytes=0,
+        largest_gap_s=0.01,
+        foreign=foreign,
+        own_processes=False,
+    )
+
+
 def a_memory(
     peak_bytes: int = 3 * GIB, card_mark_bytes: int | Unmeasured = 5 * GIB
 ) -> MemoryRecord:
@@ -60,15 +93,30 @@ def a_memory(
         peak_bytes=peak_bytes,
         peak_at_s=12.5,
         peak_phase="weights",
-        sampled_peak_bytes=peak_bytes - MIB,
-        missed_bytes=MIB,
+        judged_by="tree-marks",
         steady_bytes=2 * GIB,
+        baseline_bytes=NOT_SEEN,
         card_mark_bytes=card_mark_bytes,
         samples=4000,
         interval_s=0.005,
         largest_gap_s=0.04,
+        starting_gap_s=0.03,
+        gaps={"up to 6 ms": 3_900, "up to 50 ms": 99},
         recorder_priority="realtime",
-        phases=[PhaseRecord(name="boot", start_s=0.0, end_s=9.0, peak_bytes=NOT_SEEN)],
+        recorder_cpu_share=0.01,
+        witnesses=[
+            WitnessRecord(
+                witness="tree-marks",
+                sees="resident bytes",
+                exact=True,
+                judged=True,
+                peak_bytes=peak_bytes,
+                at_s=12.5,
+                resolution_s=NOT_SEEN,
+            )
+        ],
+        disagreements=[],
+        phases=[a_phase("boot", NOT_SEEN)],
         processes=[
             ProcessRecord(pid=7, name="python", hwm_bytes=3 * GIB, sampled_peak_bytes=2 * GIB)
         ],

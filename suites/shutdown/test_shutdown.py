@@ -16,4 +16,4 @@ def test_peak_over_the_whole_life_stays_under_budget(deployment: Deployment, jud
     """Start, questions, load and stop together stay under the cell's budget."""
     deployment.close()
     record = deployment.record
-    judge(judge_budget(deployment.case, record.start, record.memory))
+    judge(judge_budget(deployment.case, record.start, record.memory, deployment.plan.gap_limit_s))

@@ -1,111 +1,17 @@
 import pytest
 
-from fixtures.cells.cards import MIB
-from fixtures.deployments.recording import memory_back_after, memory_record, round_record, tallied
-from fixtures.memory.peak import ProcessMark
-from fixtures.memory.recorder import SAMPLE
-from fixtures.memory.series import parse_samples
-from fixtures.memory.witness import Recording
+from fixtures.deployments.recording import round_record, tallied
 from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import held_out
-from fixtures.records.schema import LatencyRecord, MemoryRecord, Unmeasured
-from fixtures.servers.startup_log import SERVING, STOPPING, PhaseSpan
-from suites.selftest.specimens import NOT_SEEN
+from fixtures.records.schema import LatencyRecord, Unmeasured
 
 pytestmark = pytest.mark.selftest
 
 ASKED = held_out("colour", "single", 1)[0]
-MARKS = (
-    ProcessMark(1, "python", hwm_bytes=900 * MIB, sampled_peak_bytes=800 * MIB),
-    ProcessMark(2, "sh", hwm_bytes=2 * MIB, sampled_peak_bytes=2 * MIB),
-)
-SPANS = [
-    PhaseSpan("boot", 0.0, 1.5),
-    PhaseSpan("weights", 1.5, 1.8),
-    PhaseSpan(SERVING, 1.8, 20.0),
-    PhaseSpan(STOPPING, 20.0, 21.0),
-]
-
-
-def _recording(*sizes_mib: int) -> Recording:
-    """One sample a second."""
-    samples = [SAMPLE.pack(i * 10**9, size * MIB, -1, 1) for i, size in enumerate(sizes_mib)]
-    return Recording(parse_samples(b"".join(samples), 0.0), MARKS, "realtime")
 
 
 def _answer(text: str, tokens: int | None = 2, error: str | None = None) -> Answer:
     return Answer(ASKED, text, 0.0, 0.1, 0.5, tokens, tokens, "stop", error)
-
-
-def test_a_record_has_what_both_witnesses_say() -> None:
-    """Sampled peak, what sampling missed, moment and phase make the peak of the record."""
-    record = memory_record(_recording(100, 800, 300), SPANS, 5, whole=True)
-    assert isinstance(record, MemoryRecord)
-    assert record.peak_bytes == 900 * MIB
-    assert (record.sampled_peak_bytes, record.missed_bytes) == (800 * MIB, 100 * MIB)
-    assert (record.peak_at_s, record.peak_phase) == (1.0, "boot")
-    assert (record.samples, record.interval_s, record.largest_gap_s) == (3, 1.0, 1.0)
-    assert record.card_mark_bytes == 5
-
-
-def test_a_phase_that_nobody_saw_is_unmeasured() -> None:
-    """A phase between two samples has no figure, and a seen one has its own peak."""
-    record = memory_record(_recording(100, 800, 300), SPANS, NOT_SEEN, whole=True)
-    assert isinstance(record, MemoryRecord)
-    peaks = {phase.name: phase.peak_bytes for phase in record.phases}
-    assert peaks["boot"] == 800 * MIB
-    assert isinstance(peaks["weights"], Unmeasured)
-    assert peaks[SERVING] == 300 * MIB
-    assert record.card_mark_bytes == NOT_SEEN
-
-
-def test_the_steady_state_is_the_last_seconds_of_serving() -> None:
-    """The median over the end of serving is taken, not the start and not the stop."""
-    sizes = [900, 900, *([700] * 16), 500, 510, 50, 1]
-    record = memory_record(_recording(*sizes), SPANS, 5, whole=True)
-    assert isinstance(record, MemoryRecord)
-    assert record.steady_bytes == 505 * MIB
-
-
-def test_a_server_that_never_served_has_no_steady_state() -> None:
-    """A failed start has a peak, and no figure of serving."""
-    record = memory_record(_recording(1, 2), SPANS[:2], 5, whole=True)
-    assert isinstance(record, MemoryRecord)
-    assert record.steady_bytes == Unmeasured(unmeasured="it never served")
-
-
-@pytest.mark.parametrize("sizes", [(), (100,)], ids=["none", "one"])
-def test_fewer_than_two_samples_are_no_measurement(sizes: tuple[int, ...]) -> None:
-    """A single look is no watching, and none is no peak of 0."""
-    record = memory_record(_recording(*sizes), SPANS, 5, whole=True)
-    assert record == Unmeasured(unmeasured="the recorder took fewer than two samples")
-
-
-def test_a_recorder_that_died_is_no_measurement() -> None:
-    """However much it had seen, the rest is not known."""
-    record = memory_record(_recording(1, 2, 3), SPANS, 5, whole=False)
-    assert isinstance(record, Unmeasured)
-
-
-def test_samples_of_nothing_are_no_measurement() -> None:
-    """A recorder that was led to no process of the server has not measured a peak of 0."""
-    nothing = _recording(0, 0, 0)._replace(marks=())
-    assert isinstance(memory_record(nothing, SPANS, NOT_SEEN, whole=True), Unmeasured)
-    assert isinstance(memory_back_after(nothing.series, 1.0), Unmeasured)
-
-
-def test_memory_is_back_with_the_last_sample_that_shows_some() -> None:
-    """Counted from the request to stop; nobody having looked since is no figure."""
-    series = _recording(500, 500, 200, 100, 0, 0).series
-    assert memory_back_after(series, 1.5) == 1.5
-    assert isinstance(memory_back_after(series, 9.0), Unmeasured)
-
-
-def test_small_processes_fill_no_record() -> None:
-    """A shell counts in the sum and is not listed."""
-    record = memory_record(_recording(1, 2), SPANS, 5, whole=True)
-    assert isinstance(record, MemoryRecord)
-    assert [process.name for process in record.processes] == ["python"]
 
 
 def test_answers_are_graded_and_wrong_ones_kept() -> None:

@@ -14,7 +14,7 @@ MARKS = st.lists(st.builds(ProcessMark, st.integers(1, 9), st.just("python"), SI
 
 def _series(sizes: list[int]) -> SampleSeries:
     raw = b"".join(SAMPLE.pack(i * 10**9, size, -1, 1) for i, size in enumerate(sizes))
-    return parse_samples(raw, 0.0)
+    return parse_samples(raw, 0.0).resident
 
 
 def test_a_spike_between_two_samples_is_added() -> None:

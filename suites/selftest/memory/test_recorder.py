@@ -8,7 +8,8 @@ from textwrap import dedent
 import pytest
 
 from fixtures.cells.cards import MIB
-from fixtures.deployments.recording import memory_record
+from fixtures.deployments.memory_section import memory_record
+from fixtures.deployments.watching import Watch as AllWitnesses
 from fixtures.memory.peak import ProcessMark, TreePeak, tree_peak
 from fixtures.memory.witness import Recording, TreeWitness, WitnessError
 from fixtures.records.schema import MemoryRecord, Unmeasured
@@ -44,7 +45,7 @@ def watch(launch: Launcher) -> Iterator[Watch]:
 
     def start(process: GuardedProcess, cgroup: MemoryCgroup | None = None) -> TreeWitness:
         folder = launch.folder / "seen"
-        recorders.append(TreeWitness(process.guardian_pid, folder, process.started_at_s, cgroup))
+        recorders.append(TreeWitness(process.guardian_pid, folder, cgroup))
         return recorders[-1]
 
     yield start
@@ -168,7 +169,7 @@ def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
     suite = launch.suite(
         f"""
         from fixtures.memory.witness import TreeWitness
-        witness = TreeWitness({process.guardian_pid}, folder, 0.0, None)
+        witness = TreeWitness({process.guardian_pid}, folder, None)
         tell("recording", witness._process.pid)
         time.sleep(600)
         """
@@ -180,15 +181,18 @@ def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
     wait_until(lambda: not is_alive(recorder), "the end of the recorder")
 
 
-def test_a_killed_recorder_is_no_measurement(launch: Launcher, watch: Watch) -> None:
+def test_a_killed_recorder_is_no_measurement(launch: Launcher) -> None:
     """A recorder that died has seen a part only, and a part is no peak."""
-    witness = watch(launch(_grows(1)))
-    wait_until(lambda: len(witness.recording().series) > 2, "three samples")
-    good = memory_record(witness.recording(), [], 5, whole=witness.whole)
-    os.kill(witness._process.pid, signal.SIGKILL)
-    wait_until(lambda: not witness.whole, "the death of the recorder")
-    part = memory_record(witness.recording(), [], 5, whole=witness.whole)
-    witness.stop()
+    process = launch(_grows(1))
+    watch = AllWitnesses(launch.folder / "seen", None)
+    watch.follow(process.guardian_pid)
+    wait_until(lambda: len(watch.card(0.0)) > 200, "two hundred samples")
+    good = memory_record(watch.seen(0.0, 5), [])
+    assert watch._tree is not None
+    os.kill(watch._tree._process.pid, signal.SIGKILL)
+    wait_until(lambda: not watch._tree.whole if watch._tree else True, "its death")
+    part = memory_record(watch.seen(0.0, 5), [])
+    watch.stop()
     assert isinstance(good, MemoryRecord)
     assert part == Unmeasured(unmeasured="the recorder ended before the server did")
 
@@ -201,7 +205,19 @@ def test_a_recorder_without_room_is_no_measurement(launch: Launcher, watch: Watc
     wait_until(lambda: not witness.whole, "the recorder's giving up")
     witness.stop()
     assert "File too large" in (launch.folder / "seen" / "recorder.err").read_text()
-    assert isinstance(memory_record(witness.recording(), [], 5, whole=witness.whole), Unmeasured)
+
+
+def test_a_recording_that_broke_off_is_no_peak(launch: Launcher) -> None:
+    """What all witnesses saw says that one of them ended early."""
+    process = launch(_grows(1))
+    with no_room(8 * 1024):
+        watch = AllWitnesses(launch.folder / "seen", None)
+    watch.follow(process.guardian_pid)
+    wait_until(lambda: bool(watch.seen(0.0, 5).lost), "the recorder's giving up")
+    watch.stop()
+    seen = watch.seen(0.0, 5)
+    assert seen.lost == "the recorder ended before the server did"
+    assert memory_record(seen, []) == Unmeasured(unmeasured=seen.lost)
 
 
 def test_a_recorder_that_cannot_record_says_why(launch: Launcher, watch: Watch) -> None:

@@ -27,7 +27,7 @@ def undo() -> Iterator[ExitStack]:
 
 
 def _watch(undo: ExitStack, folder: Path, root_pid: int | None) -> TreeWitness:
-    witness = TreeWitness(root_pid, folder / "seen", 0.0, None)
+    witness = TreeWitness(root_pid, folder / "seen", None)
     undo.callback(witness.stop)
     return witness
 
@@ -92,7 +92,7 @@ def test_a_cgroup_decides_alone(launch: Launcher, undo: ExitStack, make_card: Ca
     launch.told("up")
     outside = launch("tell('apart'); wait_for('end')")
     launch.told("apart")
-    witness = TreeWitness(inside.guardian_pid, launch.folder / "seen", 0.0, card)
+    witness = TreeWitness(inside.guardian_pid, launch.folder / "seen", card)
     undo.callback(witness.stop)
     witness.add_root(outside.guardian_pid)
     so_far = len(witness.recording().series)

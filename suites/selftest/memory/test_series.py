@@ -18,12 +18,12 @@ def _raw(samples: list[tuple[int, int]]) -> bytes:
 
 
 def _series(*samples: tuple[float, int]) -> SampleSeries:
-    return parse_samples(_raw([(round(at_s * 1e9), size) for at_s, size in samples]), 0.0)
+    return parse_samples(_raw([(round(at_s * 1e9), size) for at_s, size in samples]), 0.0).resident
 
 
 SERIES = st.builds(
-    lambda steps, sizes: parse_samples(
-        _raw(list(zip(np.cumsum(steps).tolist(), sizes, strict=False))), 0.0
+    lambda steps, sizes: (
+        parse_samples(_raw(list(zip(np.cumsum(steps).tolist(), sizes, strict=False))), 0.0).resident
     ),
     STEPS_NS,
     st.lists(SIZES, min_size=30, max_size=30),
@@ -57,8 +57,8 @@ def test_between_holds_its_samples_and_no_others(
 def test_adjacent_phases_share_no_sample(series: SampleSeries, borders: list[float]) -> None:
     """Phases that cover everything have, together, the peak of the whole."""
     edges = [0.0, *sorted(borders), 1e9]
-    spans = [PhaseSpan(str(i), *edges[i : i + 2]) for i in range(len(edges) - 1)]
-    sizes = [peak.peak_bytes for peak in series.phase_peaks(spans)]
+    spans = [PhaseSpan(str(i), edges[i], edges[i + 1]) for i in range(len(edges) - 1)]
+    sizes = [level.peak_bytes for level in series.levels(spans)]
     whole = series.peak()
     known = [size for size in sizes if size is not None]
     assert max(known, default=None) == (whole.bytes if whole else None)
@@ -70,12 +70,12 @@ def test_a_phase_without_a_sample_has_no_peak() -> None:
     """A phase in which nobody looked is None, not 0."""
     series = _series((1.0, 5), (3.0, 7))
     spans = [PhaseSpan("boot", 0, 1.5), PhaseSpan("weights", 1.5, 2.5), PhaseSpan("warm", 2.5, 9)]
-    assert [peak.peak_bytes for peak in series.phase_peaks(spans)] == [5, None, 7]
+    assert [level.peak_bytes for level in series.levels(spans)] == [5, None, 7]
 
 
 def test_times_count_from_the_given_zero() -> None:
     """Nanoseconds of the monotonic clock become seconds since the process start."""
-    series = parse_samples(_raw([(12 * 10**9, 5)]), 10.0)
+    series = parse_samples(_raw([(12 * 10**9, 5)]), 10.0).resident
     assert series.peak() == Peak(5, 2.0)
 
 
@@ -96,14 +96,14 @@ def test_fewer_than_two_samples_have_no_gap(samples: list[tuple[float, int]]) ->
 
 def test_an_empty_series_has_no_peak() -> None:
     """Nothing recorded is no peak of 0 bytes."""
-    assert parse_samples(b"", 0.0).peak() is None
+    assert parse_samples(b"", 0.0).resident.peak() is None
 
 
 @given(st.integers(1, SAMPLE.size - 1))
 def test_a_record_cut_short_is_left_out(cut: int) -> None:
     """A file that ends in the middle of a record loses that record only."""
     raw = _raw([(1, 5), (2, 6), (3, 7)])
-    assert parse_samples(raw[:-cut], 0.0).held_bytes.tolist() == [5, 6]
+    assert parse_samples(raw[:-cut], 0.0).resident.held_bytes.tolist() == [5, 6]
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, unique=True))
@@ -111,7 +111,7 @@ def test_a_clock_that_runs_backwards_is_refused(times: list[int]) -> None:
     """Samples out of the order of time are damage, wherever in the file they are."""
     raw = _raw([(ns, 5) for ns in times])
     if times == sorted(times):
-        assert len(parse_samples(raw, 0.0)) == len(times)
+        assert len(parse_samples(raw, 0.0).resident) == len(times)
     else:
         with pytest.raises(ValueError, match="order of time"):
             parse_samples(raw, 0.0)

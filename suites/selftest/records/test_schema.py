@@ -75,7 +75,7 @@ def test_unknown_keys_are_refused() -> None:
 def test_another_version_of_the_schema_is_refused() -> None:
     """A record says which schema it is of, and is read by no other."""
     table = json.loads(a_record().model_dump_json())
-    assert table["schema_version"] == 2
+    assert table["schema_version"] == 3
     with pytest.raises(ValidationError, match="schema_version"):
         CaseRecord.model_validate(table | {"schema_version": 1})
 

@@ -228,11 +228,10 @@ def test_a_killed_suite_leaves_no_container(launch: Launcher, house: House, engi
         _gone(engine, pid)
 
 
-def test_a_containers_memory_is_recorded(
-    served: GuardedProcess, engine: Engine, launch: Launcher
-) -> None:
+@pytest.mark.usefixtures("served")
+def test_a_containers_memory_is_recorded(engine: Engine, launch: Launcher) -> None:
     """What is below the container's parent is measured, and the command line is not."""
-    witness = TreeWitness(None, launch.folder / "seen", served.started_at_s, None)
+    witness = TreeWitness(None, launch.folder / "seen", None)
     try:
         pid = _first_process(engine)
         witness.add_root(parent_of(pid))

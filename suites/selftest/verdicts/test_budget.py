@@ -3,8 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.cells.cards import GIB, MIB
+from fixtures.cells.case import Case
+from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.verdicts.budget import judge_budget
-from suites.selftest.specimens import NOT_SEEN, OUT_OF_MEMORY, READY, a_case, a_memory
+from suites.selftest.specimens import (
+    NOT_SEEN,
+    OUT_OF_MEMORY,
+    READY,
+    a_case,
+    a_gpu,
+    a_memory,
+    a_phase,
+)
 
 pytestmark = pytest.mark.selftest
 
@@ -66,3 +76,75 @@ def test_an_expected_death_without_a_mark_is_unmeasured() -> None:
 def test_a_survivor_of_an_expected_death_owes_no_budget() -> None:
     """A case that should not fit the card is not blamed for a peak above its budget."""
     assert judge_budget(DIES, READY, a_memory(5 * GIB)).outcome == "pass"
+
+
+PROFILE_BUDGET = (("encoder-profile", 3 * GIB),)
+
+
+def _with_profile(peak_bytes: int | Unmeasured) -> MemoryRecord:
+    return a_memory().model_copy(update={"phases": [a_phase("encoder-profile", peak_bytes)]})
+
+
+def _profile_case() -> Case:
+    return a_case().model_copy(update={"phase_budgets_bytes": PROFILE_BUDGET})
+
+
+def test_a_phase_over_its_own_budget_fails() -> None:
+    """A peak that the card has room for may still be too much for its phase."""
+    verdict = judge_budget(_profile_case(), READY, _with_profile(3 * GIB + 100 * MIB))
+    assert verdict.outcome == "fail"
+    assert verdict.reason == "encoder-profile 3,172 MiB of 3,072 MiB: 100 MiB over"
+
+
+def test_a_phase_within_its_own_budget_is_told() -> None:
+    """The reason of a pass has the phase's figure and its budget."""
+    verdict = judge_budget(_profile_case(), READY, _with_profile(3 * GIB))
+    assert verdict.outcome == "pass"
+    assert verdict.reason.endswith("; encoder-profile 3,072 MiB of 3,072 MiB")
+
+
+def test_a_phase_with_a_budget_must_be_measured() -> None:
+    """A phase that nobody saw, or that never was, does not keep its budget."""
+    for memory in (_with_profile(NOT_SEEN), a_memory()):
+        verdict = judge_budget(_profile_case(), READY, memory)
+        assert verdict.outcome == "unmeasured"
+        assert "encoder-profile has a budget of its own" in verdict.reason
+
+
+@given(st.floats(0, 1))
+def test_a_gap_in_the_start_above_the_limit_is_inconclusive(gap_s: float) -> None:
+    """A peak under the budget passes only where nobody looked away for longer than the limit."""
+    memory = a_memory().model_copy(update={"starting_gap_s": gap_s})
+    outcome = judge_budget(a_case(), READY, memory, gap_limit_s=0.05).outcome
+    assert outcome == ("inconclusive" if gap_s > 0.05 else "pass")
+
+
+def test_a_gap_hides_no_failure() -> None:
+    """A peak over the budget was seen, however often nobody looked."""
+    memory = a_memory(5 * GIB).model_copy(update={"starting_gap_s": 9.0})
+    assert judge_budget(a_case(), READY, memory).outcome == "fail"
+
+
+def test_a_start_without_a_known_gap_is_inconclusive() -> None:
+    """Not to know how long nobody looked is no reason to pass."""
+    memory = a_memory().model_copy(update={"starting_gap_s": NOT_SEEN})
+    assert judge_budget(a_case(), READY, memory).outcome == "inconclusive"
+
+
+def test_a_long_gap_while_serving_is_inconclusive() -> None:
+    """While it serves the limit is ten times that of the start."""
+    memory = a_memory().model_copy(update={"largest_gap_s": 0.51})
+    verdict = judge_budget(a_case(), READY, memory)
+    assert verdict.outcome == "inconclusive"
+    assert "nobody looked for 510 ms in all (limit 500 ms)" in verdict.reason
+
+
+def test_a_foreign_process_on_the_gpu_is_inconclusive_and_named() -> None:
+    """Memory of somebody else's on the assigned GPU is in every figure of it."""
+    gpu = a_gpu(assigned=True, foreign=["pid 123 python (1,024 MiB)"])
+    verdict = judge_budget(a_case(), READY, a_memory().model_copy(update={"gpus": [gpu]}))
+    assert verdict.outcome == "inconclusive"
+    assert "not alone on GPU 1 (GPU-b): pid 123 python (1,024 MiB)" in verdict.reason
+    elsewhere = a_gpu(assigned=False, foreign=["pid 123 python (1,024 MiB)"])
+    memory = a_memory().model_copy(update={"gpus": [elsewhere]})
+    assert judge_budget(a_case(), READY, memory).outcome == "pass"
