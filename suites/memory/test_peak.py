@@ -9,4 +9,5 @@ def test_start_up_peak_stays_under_budget(deployment: Deployment, judge: Judge) 
     """From the first process to readiness, the whole tree stays under the cell's budget."""
     record = deployment.record
     memory = deployment.measure_memory()
-    judge(judge_budget(deployment.case, record.start, memory, deployment.plan.gap_limit_s))
+    limit_s = deployment.plan.gap_limit_s
+    judge(judge_budget(deployment.case, record.start, memory, limit_s, of_start=True))

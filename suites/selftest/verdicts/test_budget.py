@@ -111,6 +111,13 @@ def test_a_phase_with_a_budget_must_be_measured() -> None:
         assert "encoder-profile has a budget of its own" in verdict.reason
 
 
+def test_a_phase_that_is_not_due_is_not_asked_for() -> None:
+    """When the start is over, how it will serve is not known, and not missed."""
+    case = a_case().model_copy(update={"phase_budgets_bytes": (("serving", 3 * GIB),)})
+    assert judge_budget(case, READY, a_memory(), of_start=True).outcome == "pass"
+    assert judge_budget(case, READY, a_memory()).outcome == "unmeasured"
+
+
 @given(st.floats(0, 1))
 def test_a_gap_in_the_start_above_the_limit_is_inconclusive(gap_s: float) -> None:
     """A peak under the budget passes only where nobody looked away for longer than the limit."""
