@@ -22,7 +22,7 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
     for second, line in enumerate(START):
         phases.take([line], float(second))
     assert phases.spans(20.0) == (
-        PhaseSpan("boot", 0.0, 4.0),
+        PhaseSpan("boot", 0.0, 4.0, "suite"),
         PhaseSpan("weights", 4.0, 6.0),
         PhaseSpan("encoder-profile", 6.0, 9.0),
         PhaseSpan("kv-cache", 9.0, 11.0),
@@ -33,7 +33,7 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
 
 def test_a_process_that_wrote_nothing_is_booting() -> None:
     """Before the first line a start is in its first phase."""
-    assert StartupPhases().spans(3.0) == (PhaseSpan("boot", 0.0, 3.0),)
+    assert StartupPhases().spans(3.0) == (PhaseSpan("boot", 0.0, 3.0, "suite"),)
 
 
 def test_a_graph_capture_is_known() -> None:
