@@ -17,7 +17,7 @@ from fixtures.cells.case import Case
 from fixtures.cells.cell import Cell
 from fixtures.cells.models import CHECKPOINTS
 from fixtures.runtimes.dialect import Setting, Words, words_of
-from fixtures.runtimes.launching import python_launch
+from fixtures.runtimes.launching import Brought, python_launch
 from fixtures.runtimes.runtime import PythonRuntime, Runtime, version_of
 from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
 from fixtures.servers.diagnosis import StartFailure
@@ -76,9 +76,8 @@ class Bench:
         setting = Setting(str(model), "minicpm-v", HOST, port.number)
         words = words_of(CASE, version_of(self.runtime), setting)
         assert isinstance(words, Words)
-        launch = python_launch(
-            self.runtime.python, fault.words(words), scratch, {"PATH": "/usr/bin:/bin"}, None
-        )
+        env, nothing = {"PATH": "/usr/bin:/bin"}, Brought((), {})
+        launch = python_launch(self.runtime.python, fault.words(words), scratch, env, nothing)
         card = _card(fault.card_bytes, self._made)
         order = LaunchOrder(
             argv=launch.argv,

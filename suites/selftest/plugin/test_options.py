@@ -11,7 +11,14 @@ USAGE_ERROR = pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize(
-    "argument", ["--ready-timeout=0", "--ready-timeout=nan", "--questions=0", "--questions=many"]
+    "argument",
+    [
+        "--ready-timeout=0",
+        "--ready-timeout=nan",
+        "--questions=0",
+        "--questions=many",
+        "--allocator-witness=maybe",
+    ],
 )
 def test_a_value_that_makes_no_sense_is_refused(small_suites: RunPytest, argument: str) -> None:
     """A bad value ends the run before it begins, and the option and the value are named."""

@@ -32,6 +32,28 @@ def test_the_incidents_fix_is_printed_as_it_was_found(small_suites: RunPytest) -
         assert part in said
 
 
+@pytest.mark.parametrize("form", ["shell", "docker", "kubernetes", "compose"])
+def test_a_command_for_people_has_nothing_of_the_suites_own(
+    small_suites: RunPytest, form: str
+) -> None:
+    """The witness that the suite brings into its servers is in no command, even when asked for."""
+    ended = small_suites(
+        LOOKS,
+        *("-m", "gpu48", INCIDENT, "--runtime=pypi:vllm==0.8.5", f"--print-command={form}"),
+        "--allocator-witness=on",
+    )
+    assert ended.code == 0
+    assert "vllm.entrypoints.openai.api_server" in ended.out
+    for own in (
+        "allocator-witness",
+        "allocator_witness",
+        "ALLOCATOR_DIR",
+        "PYTHONPATH",
+        "/plugins",
+    ):
+        assert own not in ended.out
+
+
 def test_what_a_version_cannot_express_is_printed_as_that(small_suites: RunPytest) -> None:
     """A command that would be refused at start is not printed for pasting."""
     ended = small_suites(

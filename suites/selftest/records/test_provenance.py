@@ -5,7 +5,7 @@ import pytest
 from fixtures.records.provenance import host_facts, model_digest, provenance_of
 from fixtures.records.schema import Provenance, Unmeasured
 from fixtures.runtimes.dialect import Words
-from fixtures.runtimes.launching import python_launch
+from fixtures.runtimes.launching import Brought, python_launch
 from fixtures.runtimes.runtime import Build, PythonRuntime, UrlRuntime
 
 pytestmark = pytest.mark.selftest
@@ -16,7 +16,7 @@ RUNTIME = PythonRuntime("locked", BUILD, Path("/rt/python"))
 
 def _provenance(inherited: dict[str, str]) -> Provenance:
     words = Words(("--model", "/models/tiny"), {"MALLOC_ARENA_MAX": "1"})
-    launch = python_launch(RUNTIME.python, words, Path("/scratch"), inherited, None)
+    launch = python_launch(RUNTIME.python, words, Path("/scratch"), inherited, Brought((), {}))
     return provenance_of(RUNTIME, "/models/tiny", launch, inherited)
 
 

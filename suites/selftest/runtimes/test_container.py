@@ -53,7 +53,7 @@ def _container(folder: Path, code: str, name: str = "a-name", owner: str = "") -
         port=8100,
         mounts=(Mount(folder, "/models"),),
         env={"ONE": "two=3 4"},
-        plugins=plugins,
+        plugins=(plugins,),
     )
 
 
@@ -149,6 +149,22 @@ def test_a_container_runs_as_it_was_told(engine: Engine, tmp_path: Path) -> None
     assert ran.stdout == f"{arguments} two=3 4\n"
     assert ran.returncode == 5
     assert state_of(engine, "a-name") == (False, 5, False, None)
+
+
+def test_a_container_writes_to_this_machine_where_it_may(engine: Engine, tmp_path: Path) -> None:
+    """What its server writes into a folder that is meant for it is there when it has ended."""
+    code = "import os\nopen(os.environ['OUT'] + '/said', 'w').write(os.environ['PYTHONPATH'])\n"
+    (tmp_path / "out").mkdir()
+    (tmp_path / "more").mkdir()
+    run = _container(tmp_path, code)
+    run = run._replace(
+        plugins=(*run.plugins, tmp_path / "more"),
+        written=(Mount(tmp_path / "out", "/out"),),
+        env={"ONE": "", "OUT": "/out"},
+    )
+    assert _run(engine, run).returncode == 0
+    said = (tmp_path / "out" / "said").read_text()
+    assert said == f"{tmp_path / 'plugins'}:{tmp_path / 'more'}"
 
 
 def test_a_running_container_tells_its_first_process(engine: Engine, tmp_path: Path) -> None:

@@ -99,11 +99,21 @@ def test_the_cpu_card_is_the_containers_own_limit(engine: Engine) -> None:
 
 
 def test_plugins_are_mounted_and_found() -> None:
-    """A folder of plugins stands on the server's path, read-only, and nothing else does."""
-    run = RUN._replace(plugins=Path("/plug ins"), env={"PYTHONPATH": "/elsewhere", "A": "b=c d"})
+    """Folders of plugins stand on the server's path, read-only, and nothing else does."""
+    plugins = (Path("/plug ins"), Path("/own"))
+    run = RUN._replace(plugins=plugins, env={"PYTHONPATH": "/elsewhere", "A": "b=c d"})
     command = run_command(DOCKER, run)
-    assert _values(command, "-v")[-1] == "/plug ins:/plugins:ro"
-    assert _values(command, "--env") == ["PYTHONPATH=/plugins", "A=b=c d"]
+    assert _values(command, "-v")[1:] == ["/plug ins:/plugins/0:ro", "/own:/plugins/1:ro"]
+    assert _values(command, "--env") == ["PYTHONPATH=/plugins/0:/plugins/1", "A=b=c d"]
+
+
+def test_a_server_may_write_where_it_is_meant_to_alone() -> None:
+    """What it writes comes out of the container through a mount of its own."""
+    run = RUN._replace(written=(Mount(Path("/records/case/allocator"), "/allocator"),))
+    assert _values(run_command(DOCKER, run), "-v") == [
+        "/path/to/models:/models:ro",
+        "/records/case/allocator:/allocator:rw",
+    ]
 
 
 @pytest.mark.parametrize("engine", [DOCKER, PODMAN], ids=["docker", "podman"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.runtimes.dialect import Words
-from fixtures.runtimes.launching import Launch, python_launch
+from fixtures.runtimes.launching import Brought, Launch, python_launch
 
 pytestmark = pytest.mark.selftest
 
@@ -15,8 +15,11 @@ WORDS = Words(("--model", "/models/tiny", "--port", "4711"), {"MALLOC_ARENA_MAX"
 FAMILIES = ("VLLM_", "PYTORCH_", "TORCH_", "MALLOC_", "HF_", "TRANSFORMERS_", "MINICPMV_")
 
 
-def _launch(inherited: Mapping[str, str] | None = None, plugins: Path | None = None) -> Launch:
-    return python_launch(Path("/rt/bin/python"), WORDS, SCRATCH, inherited or {}, plugins)
+NOTHING = Brought((), {})
+
+
+def _launch(inherited: Mapping[str, str] | None = None, brought: Brought = NOTHING) -> Launch:
+    return python_launch(Path("/rt/bin/python"), WORDS, SCRATCH, inherited or {}, brought)
 
 
 def test_the_api_server_is_run_by_the_runtimes_python() -> None:
@@ -65,6 +68,15 @@ def test_a_server_tells_nobody_outside_and_downloads_nothing() -> None:
 
 
 def test_plugins_are_on_the_servers_path_alone() -> None:
-    """A folder of plugins is its PYTHONPATH; without one there is none."""
-    assert _launch(plugins=Path("/plugins")).env["PYTHONPATH"] == "/plugins"
+    """Folders of plugins are its PYTHONPATH; without one there is none."""
+    two = Brought((Path("/one"), Path("/other")), {})
+    assert _launch({"PYTHONPATH": "/theirs"}, two).env["PYTHONPATH"] == "/one:/other"
     assert "PYTHONPATH" not in _launch({"PYTHONPATH": "/theirs"}).env
+
+
+def test_plugins_are_told_what_the_suite_says() -> None:
+    """A variable of the suite's own reaches the server when the suite sets it, and not else."""
+    inherited = {"MINICPMV_ALLOCATOR_DIR": "/theirs"}
+    brought = Brought((), {"MINICPMV_ALLOCATOR_DIR": "/records/case/allocator"})
+    assert _launch(inherited, brought).env["MINICPMV_ALLOCATOR_DIR"] == "/records/case/allocator"
+    assert "MINICPMV_ALLOCATOR_DIR" not in _launch(inherited).env

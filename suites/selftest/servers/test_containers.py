@@ -99,7 +99,7 @@ def _order(folder: Path, house: House, port: int) -> LaunchOrder:
         port=port,
         mounts=(Mount(folder, "/models/tiny"), *house.mounts),
         env=house.env,
-        plugins=folder / "plugins",
+        plugins=(folder / "plugins",),
     )
     return LaunchOrder(
         argv=run_command(house.engine, run),

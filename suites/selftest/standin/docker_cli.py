@@ -47,7 +47,7 @@ COMMANDS: Final = {
             "--name": _NAME,
             "--ipc": "host",
             "--gpus": r'"device=(\d+|GPU-[0-9a-f-]+)"',
-            "-v": r"/[^:]*:/[^:]*:ro",
+            "-v": r"/[^:]*:/[^:]*:r[ow]",
             "-p": r"127\.0\.0\.1:\d+:\d+",
             "--env": r"(?s)\w+=.*",
             "--memory": r"\d+",

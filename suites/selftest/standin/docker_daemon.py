@@ -70,7 +70,10 @@ class Container:
                 argv=(python, *arguments),
                 env={
                     "PATH": os.environ["PATH"],
-                    **{name: translated(value, mounts) for name, value in env.items()},
+                    **{
+                        name: ":".join(translated(part, mounts) for part in value.split(":"))
+                        for name, value in env.items()
+                    },
                 },
                 folder=self._folder,
                 log=self.log,
