@@ -16,6 +16,7 @@ from fixtures.runtimes.setup.progress import Progress
 from fixtures.servers.cgroup import MemoryCgroup, NoCgroupError, make_cgroup
 from suites.selftest.programs import Launcher
 from suites.selftest.standin.engine import StandIn
+from suites.selftest.standin.gpus import Machine
 
 CardMaker = Callable[[int], MemoryCgroup]
 
@@ -40,6 +41,15 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]
     standin.start()
     yield standin
     standin.close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """GPUs of the test's own, for every process that it starts; there is none yet."""
+    here = Machine(tmp_path)
+    for name, value in here.env.items():
+        monkeypatch.setenv(name, value)
+    return here
 
 
 @pytest.fixture
