@@ -1,9 +1,12 @@
 import pytest
 
-from fixtures.deployments.recording import round_record, tallied
+from fixtures.cells.cards import CARDS, MIB, Gpu
+from fixtures.deployments.recording import emulation_told, round_record, tallied
 from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import held_out
 from fixtures.records.schema import LatencyRecord, Unmeasured
+from fixtures.runtimes.launching import Launch
+from suites.selftest.specimens import NOT_SEEN
 
 pytestmark = pytest.mark.selftest
 
@@ -54,3 +57,19 @@ def test_a_round_without_answers_has_no_latency() -> None:
     record = round_record([_answer("", error="refused")])
     assert (record.requests, record.failed) == (1, 1)
     assert record.ttft == record.e2e == Unmeasured(unmeasured="no request was answered")
+
+
+def test_an_emulated_card_is_told_with_gpu_ballast_and_share() -> None:
+    """What the server is told to plan with is read from its command line."""
+    h100 = CARDS["gpu48"].on(Gpu(0, "GPU-0", "NVIDIA H100 80GB HBM3", 81_559 * MIB))
+    launch = Launch(("python", "--gpu-memory-utilization", "0.5083", "--seed", "0"), {})
+    held = "on NVIDIA H100 80GB HBM3 (81,559 MiB): 35,491 MiB held by a ballast"
+    assert emulation_told(h100, launch) == f"{held}, utilization rescaled to 0.5083"
+    assert emulation_told(h100, NOT_SEEN) == held
+
+
+def test_a_card_that_is_not_emulated_is_told_as_that() -> None:
+    """A GPU that is the card, and a card that is no GPU."""
+    l40s = CARDS["gpu48"].on(Gpu(0, "GPU-0", "NVIDIA L40S", 46_068 * MIB))
+    assert emulation_told(l40s, NOT_SEEN) is False
+    assert emulation_told(None, NOT_SEEN) is False

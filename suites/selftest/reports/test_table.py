@@ -63,7 +63,7 @@ def test_a_failed_start_shows_how() -> None:
     assert _row(record)[1] == "out-of-memory 31 s"
 
 
-@pytest.mark.parametrize("outcome", ["fail", "better", "unmeasured"])
+@pytest.mark.parametrize("outcome", ["fail", "better", "inconclusive", "unmeasured"])
 def test_what_did_not_pass_has_its_reason_below(outcome: Outcome) -> None:
     """Every verdict that is no pass is a line with cell, subject, outcome and reason."""
     record = _judged(outcome, "596 MiB over [in weights]")
@@ -81,6 +81,17 @@ def test_what_passed_has_no_line_below() -> None:
 def test_a_case_without_verdict_is_not_judged() -> None:
     """A case that nobody judged does not look like one that passed."""
     assert _row(a_record())[-1] == "not judged"
+
+
+def test_an_emulated_card_is_told_with_every_cell_and_once_below() -> None:
+    """Each row says so; on which GPU and how is one line for all that have it alike."""
+    on_h100 = "on NVIDIA H100 80GB HBM3 (81,559 MiB): 35,491 MiB held by a ballast"
+    emulated = a_record().model_copy(update={"card": "gpu48", "card_emulated": on_h100})
+    text = render_table([emulated, emulated, a_record()], 120, color=False)
+    rows = [line for line in text.splitlines() if line.startswith(emulated.case_id)]
+    assert [f"{emulated.case_id} (emulated)  " in row for row in rows] == [True, True, False]
+    assert text.splitlines().count(f"gpu48: emulated {on_h100}") == 1
+    assert "emulated" not in render_table([a_record()], 120, color=False)
 
 
 @given(st.integers(0, 300), st.text("abc", max_size=200))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from fixtures.cells.allocators import ALLOCATORS, CUDA_ALLOCATORS, HOST_ALLOCATORS
-from fixtures.cells.cards import CARDS, GIB
+from fixtures.cells.cards import CARDS, GIB, MIB, Gpu
 from fixtures.cells.case import Case
 from fixtures.cells.cell import Cell
 from fixtures.cells.models import PROFILES
@@ -279,3 +279,48 @@ def test_a_flag_that_nobody_knows_is_vllms_to_judge() -> None:
     assert _words(_gpu_case(None, "default", "--of_the_future=1"), "0.5.4").argv[-1] == (
         "--of_the_future=1"
     )
+
+
+def _on_h100(case: Case, version: str) -> Words | Unsupported:
+    h100 = CARDS["gpu48"].on(Gpu(1, "GPU-h100", "NVIDIA H100 80GB HBM3", 81_559 * MIB))
+    return words_of(case, Version(version), setting_of(case)._replace(device=h100))
+
+
+@pytest.mark.parametrize(
+    ("share", "version", "said"),
+    [
+        (None, "0.29.0", "0.5196"),
+        (0.9, "0.29.0", "0.5083"),
+        (0.9, "0.9.0", "0.9435"),
+        (1.0, "0.6.3", "0.5648"),
+    ],
+)
+def test_an_emulated_cards_share_is_said_of_the_gpu(
+    share: float | None, version: str, said: str
+) -> None:
+    """vLLM plans by the GPU's total: what is meant of the card is rescaled, and always said."""
+    words = _on_h100(_gpu_case(share), version)
+    assert isinstance(words, Words)
+    assert _value(words, "--gpu-memory-utilization") == said
+    assert words.argv.count("--gpu-memory-utilization") == 1
+
+
+def test_an_emulated_card_schedules_its_own_tokens_unless_the_cell_says_more() -> None:
+    """The card's default is said where the GPU's is another; a cell's own flag comes after it."""
+    words = _on_h100(_gpu_case(), "0.29.0")
+    assert isinstance(words, Words)
+    assert _value(words, "--max-num-batched-tokens") == "2048"
+    own = _on_h100(_gpu_case(None, "default", "--max-num-batched-tokens", "4096"), "0.29.0")
+    assert isinstance(own, Words)
+    assert _value(own, "--max-num-batched-tokens") == "4096"
+
+
+def test_on_the_card_itself_nothing_is_rescaled() -> None:
+    """What emulation adds is said nowhere else."""
+    words = _words(_gpu_case(), "0.29.0")
+    assert not {"--gpu-memory-utilization", "--max-num-batched-tokens"} & set(words.argv)
+
+
+def test_the_whole_of_an_emulated_card_is_refused_where_that_of_a_real_one_is() -> None:
+    """A cell that a version cannot express is not made expressible by another GPU."""
+    assert _on_h100(_gpu_case(1.0), "0.9.1") == _of(_gpu_case(1.0), "0.9.1")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.cells.cards import GIB, MIB, Gpu
+from fixtures.cells.cards import CARDS, GIB, MIB, Gpu
 from fixtures.servers.allocation import Allocation, allocation_in, stage_of, told
 from fixtures.servers.causes import root_cause_in
 from fixtures.servers.speech import lines_of
@@ -78,6 +78,13 @@ def test_a_gpu_of_another_size_is_not_the_one_that_was_assigned() -> None:
     """A capacity that does not match shows that the server ran somewhere else."""
     said = told(Allocation(2 * GIB, GIB, int(23.65 * GIB), "0"), L40S)
     assert "which cannot be the assigned NVML 1, GPU-52a3a85d, NVIDIA L40S" in said
+
+
+def test_an_emulated_card_is_told_beside_the_gpu_that_stands_in_for_it() -> None:
+    """The log tells the GPU's own total: that much of it is the ballast's is said."""
+    h100 = CARDS["gpu48"].on(Gpu(1, "GPU-52a3a85d", "NVIDIA H100", 81_559 * MIB))
+    said = told(Allocation(2 * GIB, GIB, int(79.18 * GIB), "0"), h100)
+    assert said.endswith("is NVML 1, GPU-52a3a85d, NVIDIA H100 emulating a gpu48 of 44.99 GiB")
 
 
 def test_without_an_assigned_gpu_the_number_stands_alone() -> None:

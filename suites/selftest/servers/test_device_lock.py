@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.cells.cards import CARDS, GIB, Gpu
+from fixtures.cells.cards import CARDS, GIB, MIB, Emulation, Gpu
 from fixtures.runtimes.environments import CHECKOUT
 from fixtures.servers import device_lock
 from fixtures.servers.device_lock import DeviceBusyError, choose_gpu, lock_device
@@ -72,10 +72,34 @@ def test_a_gpu_is_chosen_by_number_or_uuid(wanted: str) -> None:
     assert choose_gpu(CARDS["gpu48"], wanted) == SECOND
 
 
-def test_a_gpu_of_another_size_is_refused() -> None:
-    """A GPU that is no such card is not taken, whoever asks for it."""
-    with pytest.raises(DeviceBusyError, match="no gpu48 is 2"):
+def test_a_smaller_gpu_is_refused() -> None:
+    """A GPU that cannot hold such a card is not taken, whoever asks for it."""
+    with pytest.raises(DeviceBusyError, match=r"GPU 2 \(GPU-cccc, NVIDIA L4\) has only 23\.0 GiB"):
         choose_gpu(CARDS["gpu48"], "2")
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for is told, and among which GPUs it was looked for."""
+    with pytest.raises(DeviceBusyError, match=r"no GPU for gpu48: there is no GPU 7$"):
+        choose_gpu(CARDS["gpu48"], "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    with pytest.raises(DeviceBusyError, match=r"no GPU 1 among CUDA_VISIBLE_DEVICES=2$"):
+        choose_gpu(CARDS["gpu48"], "1")
+
+
+def test_a_larger_gpu_is_taken_after_the_card_itself(tmp_path: Path) -> None:
+    """While the card itself is in use, a larger GPU stands in for it."""
+    with _other_suite(SMALL.uuid, tmp_path) as other:
+        assert choose_gpu(CARDS["gpu24"], None) == CARDS["gpu24"].on(FIRST)
+        other.kill()
+    assert choose_gpu(CARDS["gpu24"], None) == SMALL
+
+
+def test_a_larger_gpu_can_be_asked_for() -> None:
+    """A named GPU is taken though the card itself is there and free."""
+    chosen = choose_gpu(CARDS["gpu24"], "1")
+    assert chosen.uuid == SECOND.uuid
+    assert chosen.emulation == Emulation("gpu24", 22_731 * MIB, SECOND.total_bytes)
 
 
 @pytest.mark.parametrize("visible", ["1", SECOND.uuid, "1,2"])

@@ -14,15 +14,15 @@ def test_the_cpu_card_is_everywhere() -> None:
 
 
 def test_every_gpu_card_is_here_or_told_why_not() -> None:
-    """A card is absent exactly when no GPU of this machine is one, and what is here is told."""
+    """A card is absent exactly when no GPU of this machine has its size; what is here is told."""
     here = gpus()
     names = [name for name, card in CARDS.items() if card.kind == "gpu"]
     absent = absent_cards(names)
     for name in names:
-        fits = any(CARDS[name].is_gpu_of(gpu.total_bytes) for gpu in here)
+        fits = any(CARDS[name].fits_into(gpu.total_bytes) for gpu in here)
         assert (name in absent) != fits
     for name, why in absent.items():
-        assert why.startswith(f"needs {CARDS[name].what}; ")
+        assert why.startswith(f"needs {CARDS[name].what} or a larger one; ")
         assert all(gpu.name in why for gpu in here) if here else why.endswith("no NVIDIA GPU here")
 
 

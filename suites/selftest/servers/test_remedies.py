@@ -1,6 +1,6 @@
 import pytest
 
-from fixtures.cells.cards import GIB, Gpu
+from fixtures.cells.cards import CARDS, GIB, MIB, Gpu
 from fixtures.cells.cell import Cell
 from fixtures.servers.diagnosis import Sighting, StartFailure, diagnose
 from fixtures.servers.facts import EncoderProfile, StartFacts, Weights
@@ -144,3 +144,34 @@ def test_a_fault_in_native_code_is_answered_by_its_signal(status: int, word: str
     failure = diagnose(Sighting("boot", 9, 60, status, 0, []))
     assert failure.cause == "unknown"
     assert word in failure.remedy
+
+
+H100_AS_48 = CARDS["gpu48"].on(Gpu(1, "GPU-52a3a85d", "NVIDIA H100", 81_559 * MIB))
+
+
+def _on_emulated(line: str) -> str:
+    seen = Sighting("kv-cache", 9, 60, 1, 0, [line], cell=CELL, device=H100_AS_48)
+    return diagnose(seen).remedy
+
+
+@pytest.mark.parametrize(("own_gib", "others"), [(43.6, None), (38.6, "5.33 GiB")])
+def test_a_ballast_is_no_other_process(own_gib: float, others: str | None) -> None:
+    """What of the GPU is not the emulated card's is nobody's to free, and in no share of it."""
+    remedy = _on_emulated(
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total"
+        " capacity of 79.18 GiB of which 610.00 MiB is free. Including non-PyTorch memory, this"
+        f" process has {own_gib} GiB memory in use."
+    )
+    assert "lower --gpu-memory-utilization from 0.9 to 0.86" in remedy
+    assert ("other processes hold" in remedy) == (others is not None)
+    assert (others or "") in remedy
+
+
+def test_the_gate_is_answered_with_a_share_of_the_emulated_card() -> None:
+    """The log's share is a rescaled one; the matrix takes one of the card."""
+    remedy = _on_emulated(
+        "ValueError: Free memory on device cuda:0 (40.10/79.18 GiB) on startup is less than desired"
+        " GPU memory utilization (0.5366, 42.49 GiB). Decrease GPU memory utilization or reduce GPU"
+        " memory used by other processes."
+    )
+    assert "lower --gpu-memory-utilization to 0.90 or free" in remedy

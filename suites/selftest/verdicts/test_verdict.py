@@ -16,7 +16,7 @@ VERDICTS = st.lists(st.builds(Verdict, st.just("x"), st.sampled_from(OUTCOMES), 
 
 @given(VERDICTS)
 def test_a_case_is_as_bad_as_its_worst_verdict(verdicts: Sequence[Verdict]) -> None:
-    """Fail outweighs unmeasured, which outweighs better, which outweighs pass."""
+    """Of fail, unmeasured, inconclusive, unsupported, better and pass the first one counts."""
     outcomes = {verdict.outcome for verdict in verdicts} or {"unmeasured"}
     by_weight = ("fail", "unmeasured", "inconclusive", "unsupported", "better", "pass")
     heaviest = next(outcome for outcome in by_weight if outcome in outcomes)
