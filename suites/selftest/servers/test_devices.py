@@ -1,9 +1,12 @@
 import subprocess
+import sys
 
 import pytest
 
-from fixtures.cells.cards import CARDS
+from fixtures.cells.cards import CARDS, GIB
+from fixtures.runtimes.environments import CHECKOUT
 from fixtures.servers.devices import absent_cards, gpus
+from suites.selftest.standin.gpus import Machine
 
 pytestmark = pytest.mark.selftest
 
@@ -38,3 +41,42 @@ def test_gpus_are_those_that_the_driver_lists() -> None:
     except (OSError, subprocess.CalledProcessError):
         listed = []
     assert sorted(gpu.uuid for gpu in gpus()) == sorted(listed)
+
+
+def _asked(question: str) -> str:
+    """What `devices` answers in a process of its own, which loads the driver anew."""
+    code = f"from fixtures.servers.devices import *\nprint({question})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    return run.stdout or run.stderr
+
+
+def test_gpus_have_their_number_name_and_size(machine: Machine) -> None:
+    """What NVML tells of each GPU is what the suite chooses by."""
+    machine.add_gpu("NVIDIA L4", 23 * GIB, uuid="GPU-1")
+    machine.add_gpu("NVIDIA H100 80GB HBM3", 80 * GIB, uuid="GPU-2")
+    assert _asked("[tuple(gpu[:4]) for gpu in gpus()]").strip() == str(
+        [(0, "GPU-1", "NVIDIA L4", 23 * GIB), (1, "GPU-2", "NVIDIA H100 80GB HBM3", 80 * GIB)]
+    )
+    absent = _asked("absent_cards(['gpu24', 'gpu48', 'gpu80'])")
+    assert "'gpu48': 'needs one NVIDIA GPU with 48 GB" in absent
+    assert "here: NVIDIA L4 (23.0 GiB), NVIDIA H100 80GB HBM3 (80.0 GiB)" in absent
+    assert "'gpu24'" not in absent
+    assert "'gpu80'" not in absent
+
+
+def test_a_lost_gpu_is_an_error_with_the_driver_s_words(machine: Machine) -> None:
+    """A GPU off the bus is no GPU that is not there."""
+    machine.add_gpu()
+    machine.lose(0)
+    assert "DevicesError: a GPU does not answer: GPU is lost" in _asked("gpus()")
+
+
+def test_a_driver_that_does_not_run_has_no_gpu(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library of a driver that is not loaded is no driver."""
+    machine.add_gpu()
+    monkeypatch.delenv("STANDIN_GPUS")
+    assert _asked("gpus()") == "[]\n"
