@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.cells.cards import MIB
 from fixtures.deployments.memory_section import memory_record
+from fixtures.deployments.watching import Card
 from fixtures.deployments.watching import Watch as AllWitnesses
 from fixtures.memory.peak import ProcessMark, TreePeak, tree_peak
 from fixtures.memory.witness import Recording, TreeWitness, WitnessError
@@ -184,14 +185,14 @@ def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
 def test_a_killed_recorder_is_no_measurement(launch: Launcher) -> None:
     """A recorder that died has seen a part only, and a part is no peak."""
     process = launch(_grows(1))
-    watch = AllWitnesses(launch.folder / "seen", None)
+    watch = AllWitnesses(launch.folder / "seen", Card(None, None))
     watch.follow(process.guardian_pid)
     wait_until(lambda: len(watch.card(0.0)) > 200, "two hundred samples")
-    good = memory_record(watch.seen(0.0, 5), [])
+    good = memory_record(watch.seen(0.0, 5, []), [])
     assert watch._tree is not None
     os.kill(watch._tree._process.pid, signal.SIGKILL)
     wait_until(lambda: not watch._tree.whole if watch._tree else True, "its death")
-    part = memory_record(watch.seen(0.0, 5), [])
+    part = memory_record(watch.seen(0.0, 5, []), [])
     watch.stop()
     assert isinstance(good, MemoryRecord)
     assert part == Unmeasured(unmeasured="the recorder ended before the server did")
@@ -211,11 +212,11 @@ def test_a_recording_that_broke_off_is_no_peak(launch: Launcher) -> None:
     """What all witnesses saw says that one of them ended early."""
     process = launch(_grows(1))
     with no_room(8 * 1024):
-        watch = AllWitnesses(launch.folder / "seen", None)
+        watch = AllWitnesses(launch.folder / "seen", Card(None, None))
     watch.follow(process.guardian_pid)
-    wait_until(lambda: bool(watch.seen(0.0, 5).lost), "the recorder's giving up")
+    wait_until(lambda: bool(watch.seen(0.0, 5, []).lost), "the recorder's giving up")
     watch.stop()
-    seen = watch.seen(0.0, 5)
+    seen = watch.seen(0.0, 5, [])
     assert seen.lost == "the recorder ended before the server did"
     assert memory_record(seen, []) == Unmeasured(unmeasured=seen.lost)
 
