@@ -40,7 +40,7 @@ def _seen(
     cache_mib: int = 0,
 ) -> Seen:
     series = _series(sizes_mib, start_s)
-    shares = (Share(1.0, 400 * MIB, cache_mib * MIB),)
+    shares = (Share(1.0, 480 * MIB, 400 * MIB, 20 * MIB, cache_mib * MIB),)
     recording = Recording(series, _series(()), shares, marks, "realtime", 0.1)
     told = mark.unmeasured if isinstance(mark, Unmeasured) else mark
     return Seen(
@@ -93,7 +93,7 @@ def test_witnesses_that_disagree_are_told() -> None:
     (said,) = [text for text in record.disagreements if text.startswith("cgroup-mark ")]
     assert said == (
         "cgroup-mark (1,000 MiB) is 100 MiB above tree-marks (900 MiB): "
-        "up to 120 MiB of it are page cache"
+        "up to 120 MiB are page cache"
     )
 
 
@@ -109,7 +109,9 @@ def test_a_phase_that_nobody_saw_is_unmeasured() -> None:
 def test_a_phase_without_an_edge_is_told() -> None:
     """A start that came to its KV cache had a profile, whoever failed to say when."""
     spans = [PhaseSpan("weights", 0.0, 1.5), PhaseSpan("kv-cache", 1.5, 9.0)]
-    profile = _phase(_record(_seen(100, 100, 100), spans), "encoder-profile")
+    record = _record(_seen(100, 100, 100), spans)
+    assert [phase.name for phase in record.phases] == ["weights", "encoder-profile", "kv-cache"]
+    profile = _phase(record, "encoder-profile")
     assert profile.told_by == "nobody"
     assert isinstance(profile.peak_bytes, Unmeasured)
 

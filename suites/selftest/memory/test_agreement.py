@@ -3,10 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.cells.cards import GIB, MIB
-from fixtures.memory.agreement import believed, disagreements
+from fixtures.memory.agreement import Known, believed, disagreements
 from fixtures.memory.testimony import Statement, blind
 
 pytestmark = pytest.mark.selftest
+
+NOTHING = Known(None, None)
 
 
 def _word(
@@ -66,24 +68,37 @@ def test_a_disagreement_is_told_from_its_size_on(
     judged_bytes: int, other_bytes: int, *, told: bool
 ) -> None:
     """More than 2 %, or more than 256 MiB, is a disagreement."""
-    found = disagreements([_word("a", judged_bytes), _word("b", other_bytes)], None)
+    found = disagreements([_word("a", judged_bytes), _word("b", other_bytes)], NOTHING)
     assert bool(found) == told
 
 
 def test_what_nothing_explains_is_called_that() -> None:
     """Exact marks that differ for no known reason are unexplained; samples may have missed it."""
     judge = _word("nvml-device", 2 * GIB)
-    (said,) = disagreements([judge, _word("other", GIB, exact=True)], None)
+    (said,) = disagreements([judge, _word("other", GIB, exact=True)], NOTHING)
     assert said == "other (1,024 MiB) is 1,024 MiB below nvml-device (2,048 MiB): unexplained"
-    (said,) = disagreements([judge, _word("other", GIB, resolution_s=0.031)], None)
+    (said,) = disagreements([judge, _word("other", GIB, resolution_s=0.031)], NOTHING)
     assert said.endswith("unexplained, unless by a rise within its largest gap of 0.031 s")
 
 
 def test_page_cache_explains_no_more_than_it_is() -> None:
     """A cgroup's mark above the processes by more than its page cache stays unexplained."""
     words = [_word("tree-marks", GIB), _word("cgroup-mark", 2 * GIB, judged=False, exact=True)]
-    (said,) = disagreements(words, 2 * GIB)
-    assert said.endswith("up to 2,048 MiB of it are page cache")
-    (said,) = disagreements(words, 100 * MIB)
-    assert said.endswith("unexplained; up to 100 MiB of it are page cache")
-    assert not disagreements([], None)
+    (said,) = disagreements(words, Known(2 * GIB, None))
+    assert said.endswith(": up to 2,048 MiB are page cache")
+    (said,) = disagreements(words, Known(100 * MIB, 5 * GIB))
+    assert said.endswith(": unexplained; up to 100 MiB are page cache")
+    (said,) = disagreements(words, NOTHING)
+    assert said.endswith(": unexplained")
+    assert not disagreements([], NOTHING)
+
+
+def test_shared_pages_explain_no_more_than_they_are() -> None:
+    """A cgroup's mark below the processes is explained as far as they count pages twice."""
+    words = [_word("tree-marks", 2 * GIB), _word("cgroup-mark", GIB, judged=False, exact=True)]
+    (said,) = disagreements(words, Known(None, GIB))
+    assert said.endswith(
+        ": up to 1,024 MiB are shared pages counted once a process, and file pages"
+    )
+    (said,) = disagreements(words, Known(5 * GIB, GIB - 1))
+    assert ": unexplained; up to" in said
