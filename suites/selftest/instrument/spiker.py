@@ -19,7 +19,6 @@ import json
 import mmap
 import os
 import random
-import signal
 import sys
 import time
 from pathlib import Path
@@ -27,6 +26,9 @@ from pathlib import Path
 _POPULATE = 0x8000
 # Longer than the recorders leave between two looks at what is kept of each process.
 _LIVES_ON_S = 0.8
+# A driver's list of processes has an end.
+_AT_ONCE = 24
+_children: set[int] = set()
 
 
 def _context() -> ctypes.CDLL:
@@ -89,12 +91,24 @@ def _told(length_ms: int, size_bytes: int, driver: ctypes.CDLL | None) -> str:
 
 def _apart(told: int, length_ms: int, size_bytes: int, *, gpu: bool) -> None:
     """The same in a child; CUDA does not survive a fork, and is opened there."""
-    if os.fork():
+    if child := os.fork():
+        _children.add(child)
+        while len(_children) >= _AT_ONCE:
+            _reap()
         return
     line = _told(length_ms, size_bytes, _context() if gpu else None)
     os.write(told, line.encode())
     time.sleep(_LIVES_ON_S)
     os._exit(0)
+
+
+def _reap() -> None:
+    """Take note of children that have ended."""
+    ended, status = os.waitpid(-1, os.WNOHANG)
+    if status:
+        sys.exit(f"a process with a spike ended with {os.waitstatus_to_exitcode(status)}")
+    _children.discard(ended)
+    time.sleep(0.001)
 
 
 def _await(path: Path) -> None:
@@ -109,7 +123,6 @@ def main(folder: Path, count: int, size_mib: int, seed: int, words: list[str]) -
     lengths = [int(word) for word in words if not word.startswith("--")] * count
     draw = random.Random(seed)  # noqa: S311 - no secret
     draw.shuffle(lengths)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     (folder / "pid").write_text(str(os.getpid()))
     _await(folder / "begin")
     told = os.open(folder / "spikes.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -119,7 +132,9 @@ def main(folder: Path, count: int, size_mib: int, seed: int, words: list[str]) -
             _apart(told, length_ms, size_mib << 20, gpu=gpu)
         else:
             os.write(told, _told(length_ms, size_mib << 20, driver).encode())
-    time.sleep(_LIVES_ON_S + max(lengths) / 1000 + 1 if apart else 0.1)
+    while _children:
+        _reap()
+    time.sleep(0.2)
     (folder / "done").touch()
     _await(folder / "end")
 
