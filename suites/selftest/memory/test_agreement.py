@@ -87,3 +87,10 @@ def test_page_cache_explains_no_more_than_it_is() -> None:
     (said,) = disagreements(words, 100 * MIB)
     assert said.endswith("unexplained; up to 100 MiB of it are page cache")
     assert not disagreements([], None)
+
+
+def test_the_hosts_memory_is_not_compared_with_a_gpus() -> None:
+    """What a server holds of another memory is no word against its peak on the card."""
+    host = _word("tree-samples", GIB, judged=False)
+    assert disagreements([_word("nvml-device", 40 * GIB), host], None)
+    assert not disagreements([_word("nvml-device", 40 * GIB), host._replace(of_card=False)], None)
