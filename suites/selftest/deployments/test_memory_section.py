@@ -150,6 +150,19 @@ def test_what_broke_off_is_no_measurement() -> None:
     assert record == Unmeasured(unmeasured="the recorder ended")
 
 
+def test_a_card_that_no_longer_answers_was_not_looked_at() -> None:
+    """From the last answer on it counts as a gap, of the start too, though no sample follows."""
+    spans = [PhaseSpan("boot", 0.5, 9.0)]
+    record = _record(_seen(1, 2, 3)._replace(looked_until_s=5.5), spans)
+    assert (record.starting_gap_s, record.largest_gap_s) == (3.5, 3.5)
+
+
+def test_why_a_recording_broke_off_goes_before_what_it_lacks() -> None:
+    """Of a recorder that died early the reason is told, and not that it saw nothing."""
+    record = memory_record(_seen(0, marks=(), mark=NOT_SEEN, lost="the recorder ended"), SPANS)
+    assert record == Unmeasured(unmeasured="the recorder ended")
+
+
 def test_samples_of_nothing_are_no_measurement() -> None:
     """A recorder that was led to no process of the server has not measured a peak of 0."""
     nothing = _seen(0, 0, 0, marks=(), mark=NOT_SEEN)

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import psutil
 import pytest
@@ -19,12 +19,23 @@ from fixtures.records.schema import CaseRecord
 
 PLANTS = Path(__file__).parent / "plants"
 _MARK = "PLANTED_RUN"
-_MATRIX = """
+_TINY = """
 [[cpu]]
 model = "tiny"
 budget_gib = 4.0
 cells = [{ max_num_seqs = 4, max_model_len = 2048, allocator = "glibc" }]
 """
+
+
+class Asked(NamedTuple):
+    """Which cells are run, and the variables that the run is given."""
+
+    marker: str = "cpu"
+    matrix: str = _TINY
+    env: Mapping[str, str] = {}
+
+
+_A_TINY_CELL = Asked()
 
 
 def _is_living(process: psutil.Process) -> bool:
@@ -41,26 +52,28 @@ class Run:
     whatever session or parent it has in the end.
     """
 
-    def __init__(self, root: Path, folder: Path, arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, root: Path, folder: Path, arguments: tuple[str, ...], asked: Asked = _A_TINY_CELL
+    ) -> None:
         self._seen: set[psutil.Process] = set()
         self._mark = f"{_MARK}={uuid.uuid4().hex}"
         self.records = folder / "records"
         self.output = folder / "output.txt"
         matrix = folder / "matrix.toml"
-        matrix.write_text(_MATRIX)
+        matrix.write_text(asked.matrix)
         name, value = self._mark.split("=")
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
                     *("-m", "pytest", "-c", "pyproject.toml", "-p", "fixtures.plugin"),
-                    *("-p", "no:cacheprovider", "-m", "cpu"),
+                    *("-p", "no:cacheprovider", "-m", asked.marker),
                     *("--matrix", str(matrix), "--records", str(self.records)),
                     *arguments,
                     *(f"suites/{stage}" for stage in STAGES if stage != "selftest"),
                 ],
                 cwd=root,
-                env={**os.environ, name: value, "PYTHONPATH": str(PLANTS)},
+                env={**os.environ, **asked.env, name: value, "PYTHONPATH": str(PLANTS)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -98,8 +111,13 @@ class Run:
 
     def record(self) -> CaseRecord | None:
         """The record of the one case, as soon as there is one."""
-        paths = list(self.records.glob("*/*.json"))
-        return CaseRecord.model_validate_json(paths[0].read_text()) if paths else None
+        return next(iter(self.cells().values()), None)
+
+    def cells(self) -> dict[int, CaseRecord]:
+        """The records so far, by their cells' max_num_seqs."""
+        texts = [path.read_text() for path in self.records.glob("*/*.json")]
+        records = map(CaseRecord.model_validate_json, texts)
+        return {record.cell["max_num_seqs"]: record for record in records}
 
     def wait_for(self, what: Callable[[], object], within_s: float) -> None:
         """Wait until `what()` is true; fail with the run's output if it does not become so."""

@@ -100,5 +100,14 @@ def test_shared_pages_explain_no_more_than_they_are() -> None:
     assert said.endswith(
         ": up to 1,024 MiB are shared pages counted once a process, and file pages"
     )
-    (said,) = disagreements(words, Known(5 * GIB, GIB - 1))
+    (said,) = disagreements(words, Known(5 * GIB, GIB - 50 * MIB))
     assert ": unexplained; up to" in said
+
+
+def test_the_hosts_memory_is_not_compared_with_a_gpus() -> None:
+    """What a server holds of another memory is no word against its peak on the card."""
+    host = _word("tree-samples", GIB, judged=False)
+    assert disagreements([_word("nvml-device", 40 * GIB), host], NOTHING)
+    assert not disagreements(
+        [_word("nvml-device", 40 * GIB), host._replace(of_card=False)], NOTHING
+    )

@@ -77,7 +77,7 @@ def test_the_tree_is_the_sum_of_the_servers_processes(
         lists=[(at_s / 10, ONE, used) for at_s, used in enumerate(lists)],
     )
     tree = seen.tree_processes(ONE, own)
-    if not everybody & own:
+    if not everybody & own or lists[-1] is None:
         assert isinstance(tree, Unseen)
         return
     assert isinstance(tree, Listed)
@@ -205,6 +205,14 @@ def test_damaged_files_are_an_error(damage: Damage) -> None:
     parse_gpu_recording(*whole, 0.0)
     with pytest.raises(ValueError, match=r"damaged|Expecting|line"):
         parse_gpu_recording(*damage(*whole), 0.0)
+
+
+def test_processes_that_are_no_longer_listed_have_no_peak() -> None:
+    """What was listed before the driver stopped is a part."""
+    told = gpu(ONE, processes=[process(7, 1)], refusals=[refusal("processes", "GPU is lost")])
+    seen = recording([told], lists=[(0.0, ONE, {7: 1}), (0.1, ONE, None)])
+    why = "the driver stopped listing processes: GPU is lost"
+    assert seen.tree_processes(ONE, [7]) == Unseen(why)
 
 
 def test_files_that_are_not_there_are_an_error(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ USAGE_ERROR = pytest.ExitCode.USAGE_ERROR
     [
         "--ready-timeout=0",
         "--ready-timeout=nan",
+        "--release-timeout=0",
         "--questions=0",
         "--questions=many",
         "--allocator-witness=maybe",

@@ -23,6 +23,22 @@ def test_every_complaint_is_told() -> None:
     assert all(complaint in verdict.reason for complaint in complaints)
 
 
+def test_memory_that_nobody_saw_come_back_does_not_pass() -> None:
+    """That no sample shows what was left is no proof that nothing was."""
+    verdict = judge_stop(StopRecord(stopped_in_s=1.0, memory_back_after_s=NOT_SEEN, complaints=[]))
+    assert verdict.outcome == "unmeasured"
+    assert NOT_SEEN.unmeasured in verdict.reason
+
+
+def test_memory_that_may_be_somebody_elses_is_no_failure() -> None:
+    """What others may hold is told, blames nobody, and does not pass."""
+    doubt = "700 MiB were still held, maybe by others: pid 7 sleep"
+    verdict = judge_stop(
+        StopRecord(stopped_in_s=1.0, memory_back_after_s=1.0, complaints=[], doubts=[doubt])
+    )
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", doubt)
+
+
 def test_a_stop_that_nobody_saw_does_not_pass() -> None:
     """A server that was not seen to stop is unmeasured."""
     assert judge_stop(NOT_SEEN).outcome == "unmeasured"
