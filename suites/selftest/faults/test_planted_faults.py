@@ -1,8 +1,11 @@
 """Every gate goes red on a fault planted for it, and for the right reason."""
 
+import re
+
 import pytest
 
-from fixtures.records.schema import CaseRecord, MemoryRecord, StartRecord
+from fixtures.cells.cards import MIB
+from fixtures.records.schema import CaseRecord, MemoryRecord, StartRecord, Unmeasured
 from suites.selftest.faults.runs import PLANTS, StartRun
 
 pytestmark = pytest.mark.selftest
@@ -16,9 +19,9 @@ def _reasons(record: CaseRecord) -> dict[str, str]:
     return {verdict.about: verdict.reason for verdict in record.verdicts}
 
 
-def test_leak_and_wrong_key_fail_the_run(start_run: StartRun) -> None:
-    """2 GiB held for 50 ms while serving, and a wrong answer key, each fail for what they are."""
-    run = start_run("--server-plugins", str(PLANTS / "leak"), "-p", "wrong_key")
+def test_memory_faults_and_a_wrong_key_fail_the_run(start_run: StartRun) -> None:
+    """300 MiB for 50 ms in the start, 2 GiB so while serving, a wrong key: each for what it is."""
+    run = start_run("--server-plugins", str(PLANTS / "memory"), "-p", "wrong_key")
 
     assert run.wait(within_s=400) == pytest.ExitCode.TESTS_FAILED
     record = run.record()
@@ -37,10 +40,25 @@ def test_leak_and_wrong_key_fail_the_run(start_run: StartRun) -> None:
     assert "expected 'brown'" in reasons["answers"]
     assert isinstance(record.memory, MemoryRecord)
     before = [p.peak_bytes for p in record.memory.phases if p.name not in ("serving", "stopping")]
-    assert all(isinstance(peak, int) and peak < record.budget_bytes for peak in before)
+    assert all(
+        isinstance(peak, int) and peak < record.budget_bytes
+        for peak in before
+        if not isinstance(peak, Unmeasured)
+    )
     said = run.output.read_text()
     assert reasons["peak memory"] in said
     assert reasons["answers"] in said
+    _assert_spike_is_in_its_phase(record.memory, said)
+
+
+def _assert_spike_is_in_its_phase(memory: MemoryRecord, said: str) -> None:
+    """The start's peak failed in its phase, by about the size of what was planted there."""
+    assert re.search(r"peak memory: warm 3,\d{3} MiB of 3,154 MiB: \d+ MiB over", said)
+    warm = next(phase for phase in memory.phases if phase.name == "warm")
+    assert warm.told_by == "log"
+    assert isinstance(warm.peak_bytes, int)
+    assert isinstance(warm.plateau_bytes, int)
+    assert warm.peak_bytes - warm.plateau_bytes >= 250 * MIB
 
 
 def test_server_that_never_gets_ready_fails_the_run(start_run: StartRun) -> None:
@@ -56,4 +74,4 @@ def test_server_that_never_gets_ready_fails_the_run(start_run: StartRun) -> None
     said = run.output.read_text()
     assert "unmeasured: the server is not up: not ready within 20 s" in said
     # Start-up memory and a clean end were measured; nothing that needs a server passed.
-    assert "1 failed, 3 passed, 2 errors" in said
+    assert "1 failed, 3 passed, 1 deselected, 2 errors" in said

@@ -7,6 +7,7 @@ from fixtures.cells.case import Case
 from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.verdicts.budget import judge_budget
 from suites.selftest.specimens import (
+    DIED,
     NOT_SEEN,
     OUT_OF_MEMORY,
     READY,
@@ -116,6 +117,12 @@ def test_a_phase_that_is_not_due_is_not_asked_for() -> None:
     case = a_case().model_copy(update={"phase_budgets_bytes": (("serving", 3 * GIB),)})
     assert judge_budget(case, READY, a_memory(), of_start=True).outcome == "pass"
     assert judge_budget(case, READY, a_memory()).outcome == "unmeasured"
+
+
+def test_a_failed_start_owes_no_phase_that_it_did_not_reach() -> None:
+    """The phases that it came to are held to their budgets, and it is red by its start."""
+    assert judge_budget(_profile_case(), DIED, a_memory()).outcome == "pass"
+    assert judge_budget(_profile_case(), DIED, _with_profile(4 * GIB)).outcome == "fail"
 
 
 @given(st.floats(0, 1))
