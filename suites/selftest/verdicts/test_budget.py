@@ -159,6 +159,8 @@ def test_a_foreign_process_on_the_gpu_is_inconclusive_and_named() -> None:
     verdict = judge_budget(a_case(), READY, a_memory().model_copy(update={"gpus": [gpu]}))
     assert verdict.outcome == "inconclusive"
     assert "not alone on GPU 1 (GPU-b): pid 123 python (1,024 MiB)" in verdict.reason
+    above = a_memory(5 * GIB).model_copy(update={"gpus": [gpu]})
+    assert judge_budget(a_case(), READY, above).outcome == "inconclusive"
     elsewhere = a_gpu(assigned=False, foreign=["pid 123 python (1,024 MiB)"])
     memory = a_memory().model_copy(update={"gpus": [elsewhere]})
     assert judge_budget(a_case(), READY, memory).outcome == "pass"
