@@ -133,6 +133,33 @@ def test_a_gap_in_the_start_above_the_limit_is_inconclusive(gap_s: float) -> Non
     assert outcome == ("inconclusive" if gap_s > 0.05 else "pass")
 
 
+def _checked(mark_bytes: int | Unmeasured, sampled_bytes: int) -> MemoryRecord:
+    """A start with a gap, and what a cgroup's mark and its samples say of the peak."""
+    memory = a_memory()
+    word = memory.witnesses[0]
+    words = [
+        word.model_copy(update={"witness": "cgroup-mark", "peak_bytes": mark_bytes}),
+        word.model_copy(update={"witness": "cgroup-samples", "peak_bytes": sampled_bytes}),
+    ]
+    changes = {"witnesses": [word, *words], "starting_gap_s": 0.085, "largest_gap_s": 2.0}
+    return memory.model_copy(update=changes)
+
+
+def test_a_gap_in_which_an_exact_mark_shows_nothing_is_none() -> None:
+    """Where the kernel's mark is what was sampled, no peak fell into the gap, and that is said."""
+    verdict = judge_budget(a_case(), READY, _checked(3 * GIB, 3 * GIB - 30 * MIB))
+    assert verdict.outcome == "pass"
+    assert "nobody looked for 85 ms while starting" in verdict.reason
+    assert "the kernel's exact mark shows that no peak was missed" in verdict.reason
+
+
+@pytest.mark.parametrize("mark", [3 * GIB, NOT_SEEN], ids=["higher", "unmeasured"])
+def test_a_gap_that_no_mark_covers_stays_a_doubt(mark: int | Unmeasured) -> None:
+    """A mark above the samples shows that something was missed, and none shows nothing."""
+    verdict = judge_budget(a_case(), READY, _checked(mark, 3 * GIB - 32 * MIB))
+    assert verdict.outcome == "inconclusive"
+
+
 def test_a_gap_hides_no_failure() -> None:
     """A peak over the budget was seen, however often nobody looked."""
     memory = a_memory(5 * GIB).model_copy(update={"starting_gap_s": 9.0})
