@@ -10,8 +10,10 @@ from fixtures.records.schema import (
     LatencyRecord,
     MemoryRecord,
     PhaseRecord,
+    ProbeRecord,
     ProcessRecord,
     Provenance,
+    RobustnessRecord,
     RoundRecord,
     SkillRecord,
     StartRecord,
@@ -163,6 +165,29 @@ def a_throughput(*rounds: RoundRecord) -> ThroughputRecord:
     return ThroughputRecord(concurrency=4, rounds=list(rounds), answers=an_answers())
 
 
+def a_probe(**changes: object) -> ProbeRecord:
+    """A mistake that was refused with a reason, by a server that was well afterwards."""
+    probe = ProbeRecord(
+        name="probe",
+        guards="something",
+        may=["refuse"],
+        expected="",
+        deadline_s=10.0,
+        came="response",
+        status=400,
+        after_s=0.01,
+        said="no such thing",
+        control="",
+        down="",
+    )
+    return ProbeRecord.model_validate({**dict(probe), **changes})
+
+
+def a_robustness(*probes: ProbeRecord) -> RobustnessRecord:
+    """A robustness section without remarks."""
+    return RobustnessRecord(control="What colour is the circle? red", probes=list(probes))
+
+
 def a_record() -> CaseRecord:
     """A record of a case that got to its end, every section measured, no verdict yet."""
     case = a_case()
@@ -197,5 +222,6 @@ def a_record() -> CaseRecord:
         memory=a_memory(),
         answers=an_answers(),
         throughput=a_throughput(a_round(), a_round(tokens_per_s=100.0)),
+        robustness=a_robustness(a_probe()),
         stop=StopRecord(stopped_in_s=1.2, memory_back_after_s=1.1, complaints=[]),
     )

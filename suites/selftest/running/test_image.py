@@ -51,6 +51,7 @@ def test_a_server_in_a_container_is_measured_and_judged(
             "answers": "pass",
             "answers under load": "pass",
             "throughput": "pass",
+            "robustness": "pass",
             "shutdown": "pass",
         }
         words = [command[0] for command in docker_with_vllm.commands()]
