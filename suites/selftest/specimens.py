@@ -6,8 +6,11 @@ from fixtures.cells.cell import Cell
 from fixtures.records.schema import (
     AnswersRecord,
     CaseRecord,
+    Flip,
     GpuRecord,
+    InvariantRecord,
     LatencyRecord,
+    MarksRecord,
     MemoryRecord,
     PhaseRecord,
     ProbeRecord,
@@ -19,6 +22,8 @@ from fixtures.records.schema import (
     StartRecord,
     StopRecord,
     ThroughputRecord,
+    TokenCount,
+    TokensRecord,
     Unmeasured,
     WitnessRecord,
     WrongAnswer,
@@ -188,6 +193,35 @@ def a_robustness(*probes: ProbeRecord) -> RobustnessRecord:
     return RobustnessRecord(control="What colour is the circle? red", probes=list(probes))
 
 
+def a_tokens(told: int = 132) -> TokensRecord:
+    """A token section with one size, which is predicted to cost 132."""
+    return TokensRecord(
+        scale_resolution=112,
+        max_slice_nums=9,
+        visual_tokens=64,
+        marks=MarksRecord(around_slice=2, row_break=1),
+        marks_told_by="tokenizer",
+        counts=[TokenCount(pictures=["224x112: 2 columns x 1 rows"], predicted=132, told=told)],
+    )
+
+
+def an_invariant(consistent: int = 23) -> InvariantRecord:
+    """24 pairs that all count, with a flip to look at."""
+    flip = Flip(
+        seed=1_000_000_007,
+        layout="single",
+        encoding="png",
+        question="Where is the circle?",
+        original="left",
+        expected="right",
+        given="left",
+        error=None,
+    )
+    return InvariantRecord(
+        invariant="mirrored", asked=24, counted=24, consistent=consistent, failed=0, flips=[flip]
+    )
+
+
 def a_record() -> CaseRecord:
     """A record of a case that got to its end, every section measured, no verdict yet."""
     case = a_case()
@@ -221,6 +255,8 @@ def a_record() -> CaseRecord:
         start=READY,
         memory=a_memory(),
         answers=an_answers(),
+        tokens=a_tokens(),
+        invariants=[an_invariant()],
         throughput=a_throughput(a_round(), a_round(tokens_per_s=100.0)),
         robustness=a_robustness(a_probe()),
         stop=StopRecord(stopped_in_s=1.2, memory_back_after_s=1.1, complaints=[]),

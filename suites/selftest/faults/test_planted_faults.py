@@ -5,6 +5,7 @@ import re
 import pytest
 
 from fixtures.cells.cards import MIB
+from fixtures.questions.pairs import INVARIANTS
 from fixtures.records.schema import CaseRecord, MemoryRecord, StartRecord, Unmeasured
 from suites.selftest.faults.runs import PLANTS, StartRun
 
@@ -29,6 +30,8 @@ def test_memory_faults_and_a_wrong_key_fail_the_run(start_run: StartRun) -> None
     assert _outcomes(record) == {
         "start": "pass",
         "answers": "fail",
+        "prompt tokens": "pass",
+        **{f"invariant: {name}": "pass" for name in INVARIANTS},
         "answers under load": "pass",
         "throughput": "pass",
         "robustness": "pass",
@@ -75,4 +78,4 @@ def test_server_that_never_gets_ready_fails_the_run(start_run: StartRun) -> None
     said = run.output.read_text()
     assert "unmeasured: the server is not up: not ready within 20 s" in said
     # Start-up memory and a clean end were measured; nothing that needs a server passed.
-    assert "1 failed, 3 passed, 1 deselected, 3 errors" in said
+    assert "1 failed, 3 passed, 1 deselected, 5 errors" in said

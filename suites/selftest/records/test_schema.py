@@ -17,7 +17,10 @@ from suites.selftest.specimens import NOT_SEEN, a_memory, a_record
 
 pytestmark = pytest.mark.selftest
 
-SECTIONS = ("start", "memory", "answers", "throughput", "robustness", "stop")
+SECTIONS = (
+    *("start", "memory", "answers", "tokens", "invariants"),
+    *("throughput", "robustness", "stop"),
+)
 SIZES = st.integers(0, 2**60)
 MARKS = st.one_of(SIZES, st.builds(Unmeasured, unmeasured=st.text()))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.deployments.deployment import Deployment
+from fixtures.questions.pairs import INVARIANTS
 from fixtures.records.schema import AnswersRecord, CaseRecord, Unmeasured
 from suites.selftest.plugin.conftest import environment
 
@@ -53,7 +54,8 @@ def test_a_running_server_is_questioned(
         "start": "unmeasured",
         "peak memory": "unmeasured",
         "answers": "pass",
-    }
+        "prompt tokens": "pass",
+    } | {f"invariant: {name}": "pass" for name in INVARIANTS}
     assert isinstance(record.provenance.argv, Unmeasured)
     assert record.provenance.vllm_version == serving.runtime.build.vllm
 
