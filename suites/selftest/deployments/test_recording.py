@@ -1,7 +1,14 @@
+import dataclasses
+
 import pytest
 
 from fixtures.cells.cards import CARDS, MIB, Gpu
-from fixtures.deployments.recording import emulation_told, round_record, tallied
+from fixtures.deployments.recording import (
+    emulation_told,
+    graded_record,
+    round_record,
+    tallied,
+)
 from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import held_out
 from fixtures.records.schema import LatencyRecord, Unmeasured
@@ -42,6 +49,57 @@ def test_a_flood_of_wrong_answers_stays_readable() -> None:
     record = tallied([_answer("mauve")] * 500, concurrency=1)
     assert record.skills["colour"].asked == 500
     assert len(record.wrong) == 20
+    assert len(record.graded) == 500
+
+
+def test_every_answer_is_kept_with_its_grade() -> None:
+    """A later run finds the question, the raw reply, the grade and what the reply cost."""
+    (right, wrong) = tallied([_answer(ASKED.answer), _answer(" Mauve.\n")], 1).graded
+    assert (right.skill, right.layout, right.seed) == ("colour", "single", ASKED.seed)
+    assert (right.correct, right.reason, right.expected) == (True, "", ASKED.answer)
+    assert (right.prompt_tokens, right.completion_tokens, right.finish_reason) == (2, 2, "stop")
+    assert (wrong.correct, wrong.given) == (False, " Mauve.\n")
+    assert "got 'Mauve.'" in wrong.reason
+
+
+def test_what_a_response_did_not_tell_is_unmeasured() -> None:
+    """Token counts that did not come are neither 0 nor nothing, and say why."""
+    untold, failed = tallied(
+        [_answer("red", tokens=None), _answer("", tokens=None, error="broke off")], 1
+    ).graded
+    assert untold.prompt_tokens == Unmeasured(unmeasured="the response did not tell")
+    assert failed.completion_tokens == Unmeasured(unmeasured="no whole answer: broke off")
+    assert (failed.correct, failed.reason) == (False, "broke off")
+
+
+def test_pictures_are_told_apart() -> None:
+    """Two questions have one picture exactly when they show the same."""
+    other, again = held_out("colour", "single", 2)[1], dataclasses.replace(ASKED, text="And it?")
+    pictures = [
+        graded_record(_answer("red")._replace(question=question)).picture
+        for question in (ASKED, again, other)
+    ]
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_each_skill_has_its_interval() -> None:
+    """The record holds the exact bounds of the accuracy, failed requests counted as wrong."""
+    skill = tallied([_answer(ASKED.answer)] * 29 + [_answer("", error="x")], 1).skills["colour"]
+    assert (skill.low, skill.high) == pytest.approx((0.8278, 0.9992), abs=1e-4)
+
+
+def test_raw_tokens_around_the_right_word_are_wrong() -> None:
+    """A reply that people would not read as the answer is no right answer."""
+    record = tallied([_answer(f"\u0120{ASKED.answer}")], 1)
+    assert record.skills["colour"].correct == 0
+    assert "gibberish: raw token" in record.wrong[0].reason
+
+
+def test_a_thousand_long_replies_keep_the_record_small() -> None:
+    """A model that does not stop fills no disk: the beginning of each reply is kept."""
+    record = tallied([_answer("word and " * 300)] * 1000, concurrency=1)
+    assert len(record.model_dump_json()) < 2 << 20
+    assert record.graded[0].given.startswith("word and word")
 
 
 def test_a_round_without_counts_has_no_rate() -> None:

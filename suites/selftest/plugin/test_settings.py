@@ -24,11 +24,11 @@ def _told(ended_out: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "variables", "told"),
     [
-        ([], {}, "TOLD 30 None"),
+        ([], {}, "TOLD 75 None"),
         (["-o", "minicpmv_questions=5"], {}, "TOLD 5 None"),
         (["-o", "minicpmv_questions=5"], {"MINICPMV_QUESTIONS": "6"}, "TOLD 6 None"),
         (["--questions=7"], {"MINICPMV_QUESTIONS": "6"}, "TOLD 7 None"),
-        ([], {"MINICPMV_RUNTIME": "pypi:vllm==0.33.0"}, "TOLD 30 pypi:vllm==0.33.0"),
+        ([], {"MINICPMV_RUNTIME": "pypi:vllm==0.33.0"}, "TOLD 75 pypi:vllm==0.33.0"),
     ],
     ids=["default", "ini", "environment over ini", "command line over all", "runtime"],
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.questions.catalogue import NUMBERS, PLACES
-from fixtures.questions.grading import SkillScore, grade, tally
+from fixtures.questions.grading import Grade, SkillScore, grade, tally
 from fixtures.questions.scenes import COLOURS, SHAPES
 
 pytestmark = pytest.mark.selftest
@@ -75,8 +75,8 @@ def test_a_plural_is_its_shape(shape: str) -> None:
 
 def test_a_wrong_answer_is_told_with_both_words() -> None:
     """The reason has what was expected and what was given."""
-    assert grade("red", "Blue.") == (False, "expected 'red', got 'Blue.'")
-    assert grade("red", "Red.") == (True, "")
+    assert grade("red", "Blue.") == Grade(correct=False, reason="expected 'red', got 'Blue.'")
+    assert grade("red", "Red.") == Grade(correct=True, reason="")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([True, False, None]))))

@@ -34,7 +34,7 @@ def test_a_server_in_a_container_is_measured_and_judged(
     docker_with_vllm: StandIn, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     """The image is pulled first, the container is the card, and nothing of it is left."""
-    run = Run(pytestconfig.rootpath, tmp_path, ("--runtime", f"image:{IMAGE}", "--questions", "9"))
+    run = Run(pytestconfig.rootpath, tmp_path, ("--runtime", f"image:{IMAGE}", "--questions", "27"))
     try:
         code = run.wait(within_s=400)
         assert code == pytest.ExitCode.OK, run.output.read_text()[-4000:]

@@ -22,7 +22,7 @@ def _run(
         [
             sys.executable,
             *("-m", "pytest", "-c", "pyproject.toml", "-p", "fixtures.plugin"),
-            *("-p", "no:cacheprovider", "-m", "cpu", f"--records={records}", "--questions=9"),
+            *("-p", "no:cacheprovider", "-m", "cpu", f"--records={records}", "--questions=27"),
             f"--runtime=url:{serving.endpoint.base_url}",
             *arguments,
         ],
