@@ -11,6 +11,7 @@ from suites.selftest.specimens import NOT_SEEN
 pytestmark = pytest.mark.selftest
 
 ASKED = held_out("colour", "single", 1)[0]
+PROMISED = {"colour": 0.97}
 
 
 def _answer(text: str, tokens: int | None = 2, error: str | None = None) -> Answer:
@@ -20,7 +21,7 @@ def _answer(text: str, tokens: int | None = 2, error: str | None = None) -> Answ
 def test_answers_are_graded_and_wrong_ones_kept() -> None:
     """Right, wrong and failed are counted by skill; what was not right can be looked at."""
     answers = [_answer(ASKED.answer), _answer("mauve"), _answer("", error="APITimeoutError: x")]
-    record = tallied(answers, concurrency=4)
+    record = tallied(answers, concurrency=4, promised=PROMISED)
     skill = record.skills["colour"]
     assert (record.concurrency, skill.asked, skill.correct, skill.failed) == (4, 3, 1, 1)
     assert [wrong.reason for wrong in record.wrong] == [
@@ -32,16 +33,25 @@ def test_answers_are_graded_and_wrong_ones_kept() -> None:
 
 def test_an_answer_that_failed_is_not_right_by_what_came_before() -> None:
     """A stream that broke off after the right word is a failed request."""
-    record = tallied([_answer(ASKED.answer, error="broke off")], concurrency=1)
+    record = tallied([_answer(ASKED.answer, error="broke off")], 1, PROMISED)
     assert record.skills["colour"].correct == 0
     assert record.skills["colour"].failed == 1
 
 
 def test_a_flood_of_wrong_answers_stays_readable() -> None:
     """All are counted, and only so many kept as a person would look at."""
-    record = tallied([_answer("mauve")] * 500, concurrency=1)
+    record = tallied([_answer("mauve")] * 500, 1, PROMISED)
     assert record.skills["colour"].asked == 500
     assert len(record.wrong) == 20
+
+
+def test_symptoms_are_looked_for_where_something_is_promised() -> None:
+    """Answers that all ended at the token limit show it; without a promise nothing is told."""
+    answers = [_answer(ASKED.answer)._replace(finish_reason="length")] * 30
+    found = tallied(answers, 4, PROMISED).symptoms
+    assert not isinstance(found, Unmeasured)
+    assert [symptom.name for symptom in found] == ["stop token ignored"]
+    assert isinstance(tallied(answers, 4, {}).symptoms, Unmeasured)
 
 
 def test_a_round_without_counts_has_no_rate() -> None:

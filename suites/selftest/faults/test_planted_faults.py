@@ -30,6 +30,8 @@ def test_memory_faults_and_a_wrong_key_fail_the_run(start_run: StartRun) -> None
         "start": "pass",
         "answers": "fail",
         "answers under load": "pass",
+        "answers by symptom": "pass",
+        "answers under load by symptom": "pass",
         "throughput": "pass",
         "shutdown": "pass",
         "peak memory": "fail",

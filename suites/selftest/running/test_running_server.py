@@ -53,6 +53,7 @@ def test_a_running_server_is_questioned(
         "start": "unmeasured",
         "peak memory": "unmeasured",
         "answers": "pass",
+        "answers by symptom": "pass",
     }
     assert isinstance(record.provenance.argv, Unmeasured)
     assert record.provenance.vllm_version == serving.runtime.build.vllm
