@@ -21,8 +21,9 @@ pytestmark = [
 ]
 Note = Callable[[str, object], None]
 
-# Past the questions of the answers suite and of the other selftests.
-_START = 20_000
+# The questions of the accuracy's selftest: vLLM keeps what it has processed of each new picture
+# (0.7 MiB for a question), and what selftests ask is no fault of the cell's.
+_START = 5000
 
 
 class Planted(NamedTuple):
@@ -32,7 +33,7 @@ class Planted(NamedTuple):
     each: int = 10
 
 
-# One answer in 20 is another's: 480 are asked for two dozen. Slices are in a third of all pictures,
+# One answer in 20 is another's: 384 are asked for 19. A third of all pictures is cut into slices,
 # and only the questions for a place tell their order.
 PLANTED = {
     "channels swapped": Planted("red and blue channels swapped"),
@@ -41,7 +42,7 @@ PLANTED = {
     "second picture dropped": Planted("the second picture is not seen"),
     "slices reordered": Planted("slices reordered", 16),
     "picture halved": Planted("picture shrunk"),
-    "answer of the previous request": Planted("answers of other requests", 40),
+    "answer of the previous request": Planted("answers of other requests", 32),
     "stop token ignored": Planted("stop token ignored"),
 }
 _CLEAN_PASSES = 5
@@ -70,8 +71,7 @@ def test_a_fault_in_the_path_is_named(
 ) -> None:
     """The verdict is red for this fault, and for no other."""
     planted = PLANTED[fault]
-    start = _START + 100 * list(PLANTED).index(fault)
-    record = _asked(serving, fault, planted.each, start)
+    record = _asked(serving, fault, planted.each, _START)
     record_testsuite_property(f"symptom of: {fault}", _told(record))
 
     assert judge_symptoms(record).outcome == "fail"
@@ -82,7 +82,7 @@ def test_a_fault_in_the_path_is_named(
 @pytest.mark.parametrize("clean", range(_CLEAN_PASSES))
 def test_a_path_without_a_fault_shows_nothing(serving: Deployment, clean: int) -> None:
     """Other questions each time, through the same proxy: both verdicts are green."""
-    record = _asked(serving, "none", 8, _START + 1000 + 100 * clean)
+    record = _asked(serving, "none", 8, _START + 8 * clean)
 
     assert judge_answers(serving.case.model.accuracy, record).outcome == "pass"
     assert judge_symptoms(record).outcome == "pass", _told(record)

@@ -32,6 +32,7 @@ _DATA_URL: Final = "data:image/png;base64,"
 _EVERY: Final = 20
 """One in so many requests is answered with another's answer."""
 _FURTHER_TOKENS: Final = 8
+_CLOSE_WITHIN_S: Final = 5.0
 
 
 def _pictures(body: Body) -> list[Body]:
@@ -121,9 +122,14 @@ class _Proxy:
         self._host, self._port = str(address.hostname), int(address.port or 80)
         self._fault = fault
         self._requests: list[Body] = []
+        # asyncio forgets the task of a connection that its client has closed: it would be
+        # collected while it still waits for the server's close.
+        self._open: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request, forward what becomes of it, and hand back the reply."""
+        mine = asyncio.current_task()
+        self._open.add(mine)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             length = next(
@@ -133,13 +139,14 @@ class _Proxy:
             )
             self._requests.append(json.loads(await reader.readexactly(length)))
             # A fault may change a request in place: what is kept of earlier ones stays as it was.
-            mine: Body = json.loads(json.dumps(self._requests[-1]))
-            body = json.dumps(self._fault([*self._requests[:-1], mine])).encode()
+            latest: Body = json.loads(json.dumps(self._requests[-1]))
+            body = json.dumps(self._fault([*self._requests[:-1], latest])).encode()
             await self._forward(head[0], body, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # The client went away: that is its right.
         finally:
             writer.close()
+            self._open.discard(mine)
 
     async def _forward(self, request: str, body: bytes, to: asyncio.StreamWriter) -> None:
         reader, writer = await asyncio.open_connection(self._host, self._port)
@@ -190,3 +197,8 @@ async def _listen(proxy: _Proxy, told: Future[_Listening]) -> None:
     told.set_result(_Listening(port, asyncio.get_running_loop(), enough))
     async with server:
         await enough.wait()
+    # A client is content with the stream's last event; the server closes a moment later.
+    while open_ones := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, late = await asyncio.wait(open_ones, timeout=_CLOSE_WITHIN_S)
+        for task in late:
+            task.cancel()
