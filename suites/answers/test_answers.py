@@ -8,6 +8,7 @@ from fixtures.plugin.serving import Judge
 from fixtures.questions.asking import ask_all
 from fixtures.questions.catalogue import LAYOUTS, SKILLS, held_out
 from fixtures.verdicts.answers import judge_answers
+from fixtures.verdicts.symptoms import judge_symptoms
 
 pytestmark = pytest.mark.needs_answers
 _TIMEOUT_S = 120.0
@@ -29,4 +30,7 @@ def test_questions_are_answered_right(
     concurrency = serving.case.cell.max_num_seqs
     answers = ask_all(serving.endpoint, questions, concurrency, _TIMEOUT_S, serving.why_down)
     serving.keep_answers(answers, concurrency)
-    judge(judge_answers(serving.case.model.accuracy, serving.record.answers))
+    judge(
+        judge_answers(serving.case.model.accuracy, serving.record.answers),
+        judge_symptoms(serving.record.answers),
+    )

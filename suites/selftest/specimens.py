@@ -145,6 +145,7 @@ def an_answers(correct: int = 30, asked: int = 30, failed: int = 0) -> AnswersRe
         concurrency=4,
         skills={"colour": SkillRecord(asked=asked, correct=correct, failed=failed)},
         wrong=[] if correct == asked else [wrong],
+        symptoms=[],
     )
 
 

@@ -10,6 +10,7 @@ from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import Question
 from fixtures.records.schema import ThroughputRecord
 from fixtures.verdicts.answers import judge_answers_under_load
+from fixtures.verdicts.symptoms import judge_symptoms_under_load
 from fixtures.verdicts.throughput import judge_throughput
 
 pytestmark = pytest.mark.needs_answers
@@ -44,4 +45,5 @@ def test_throughput_is_measured_and_answers_stay_right(
     judge(
         judge_throughput(record.throughput),
         judge_answers_under_load(serving.case.model.accuracy, record.throughput),
+        judge_symptoms_under_load(record.throughput),
     )

@@ -33,6 +33,8 @@ def test_memory_faults_and_a_wrong_key_fail_the_run(start_run: StartRun) -> None
         "prompt tokens": "pass",
         **{f"invariant: {name}": "pass" for name in INVARIANTS},
         "answers under load": "pass",
+        "answers by symptom": "pass",
+        "answers under load by symptom": "pass",
         "throughput": "pass",
         "robustness": "pass",
         "shutdown": "pass",

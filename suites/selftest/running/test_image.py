@@ -50,6 +50,8 @@ def test_a_server_in_a_container_is_measured_and_judged(
             "peak memory": "pass",
             "answers": "pass",
             "answers under load": "pass",
+            "answers by symptom": "pass",
+            "answers under load by symptom": "pass",
             "throughput": "pass",
             "robustness": "pass",
             "shutdown": "pass",

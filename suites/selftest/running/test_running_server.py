@@ -54,6 +54,7 @@ def test_a_running_server_is_questioned(
         "start": "unmeasured",
         "peak memory": "unmeasured",
         "answers": "pass",
+        "answers by symptom": "pass",
         "prompt tokens": "pass",
     } | {f"invariant: {name}": "pass" for name in INVARIANTS}
     assert isinstance(record.provenance.argv, Unmeasured)
