@@ -46,6 +46,8 @@ PLANTED = {
     "stop token ignored": Planted("stop token ignored"),
 }
 _CLEAN_PASSES = 5
+# Of each skill in each of three layouts: with fewer than 27 a skill a pass would tell nothing.
+_ENOUGH = 9
 
 
 def _asked(serving: Deployment, fault: str, each: int, start: int) -> AnswersRecord:
@@ -82,7 +84,7 @@ def test_a_fault_in_the_path_is_named(
 @pytest.mark.parametrize("clean", range(_CLEAN_PASSES))
 def test_a_path_without_a_fault_shows_nothing(serving: Deployment, clean: int) -> None:
     """Other questions each time, through the same proxy: both verdicts are green."""
-    record = _asked(serving, "none", 8, _START + 8 * clean)
+    record = _asked(serving, "none", _ENOUGH, _START + _ENOUGH * clean)
 
     assert judge_answers(serving.case.model.accuracy, record).outcome == "pass"
     assert judge_symptoms(record).outcome == "pass", _told(record)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.questions.pairs import INVARIANTS
 from fixtures.records.schema import MemoryRecord, StartRecord
 from fixtures.runtimes.runtime import PythonRuntime, Runtime
 from suites.selftest.faults.runs import Run
@@ -52,6 +53,8 @@ def test_a_server_in_a_container_is_measured_and_judged(
             "answers under load": "pass",
             "answers by symptom": "pass",
             "answers under load by symptom": "pass",
+            "prompt tokens": "pass",
+            **{f"invariant: {name}": "pass" for name in INVARIANTS},
             "throughput": "pass",
             "robustness": "pass",
             "shutdown": "pass",
