@@ -72,7 +72,7 @@ def test_served_logprobs_equal_the_training_forward_pass(
 
     questions = [q for s in SKILLS for layout in LAYOUTS for q in held_out(s, layout, 2, 9000)]
     trained = _trained(serving, questions, str(pytestconfig.rootpath))
-    base_url, model = serving.endpoint
+    base_url, model, _ = serving.endpoint
     compared = 0
     with OpenAI(base_url=base_url, api_key="unused", max_retries=0) as client:
         for question, expected in zip(questions, trained, strict=True):

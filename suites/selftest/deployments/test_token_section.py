@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.deployments.token_section import TokenPlan, counted, token_plan
+from fixtures.questions.asked import Askable
 from fixtures.questions.asking import Answer
-from fixtures.questions.catalogue import Question
 from fixtures.questions.geometry import Marks, Size, Slicing, beyond_one_slice, grid_of
 from fixtures.records.schema import TokensRecord, Unmeasured
 from fixtures.verdicts.tokens import judge_tokens
@@ -39,7 +39,7 @@ def _never_cut(size: Size) -> int:
     return 0 * size.width
 
 
-def _answer(question: Question, tokens: int | None, error: str | None = None) -> Answer:
+def _answer(question: Askable, tokens: int | None, error: str | None = None) -> Answer:
     return Answer(question, "zero", 0.0, 0.1, 0.2, tokens, 2, "stop", error)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fixtures.questions.asking import MAX_TOKENS, Answer, Endpoint, ask_all, messages_of
+from fixtures.questions.asked import MAX_TOKENS
+from fixtures.questions.asking import Answer, Endpoint, ask_all, messages_of
 from fixtures.questions.catalogue import Question, held_out
 from fixtures.questions.scenes import draw
 from suites.selftest.questions.endpoints import OpenAiHandler, serving
