@@ -6,8 +6,9 @@ from fixtures.deployments.deployment import Deployment
 from fixtures.plugin.options import value_of
 from fixtures.plugin.serving import Judge
 from fixtures.questions.asking import ask_all
-from fixtures.questions.catalogue import LAYOUTS, SKILLS, held_out
-from fixtures.verdicts.answers import judge_answers
+from fixtures.questions.corpus.folder import Corpus
+from fixtures.questions.selection import questions_of
+from fixtures.verdicts.answers import ABOUT, judge_answers
 from fixtures.verdicts.symptoms import judge_symptoms
 
 pytestmark = pytest.mark.needs_answers
@@ -15,22 +16,19 @@ _TIMEOUT_S = 120.0
 
 
 def test_questions_are_answered_right(
-    serving: Deployment, judge: Judge, pytestconfig: pytest.Config
+    serving: Deployment, judge: Judge, corpus: Corpus | None, pytestconfig: pytest.Config
 ) -> None:
-    """Each skill, over all layouts, reaches the accuracy that the model promises."""
-    a_skill: int = value_of(pytestconfig, "questions")
-    # Round robin over the layouts: the single picture first, since it is what most people send.
-    shares = {layout: len(range(i, a_skill, len(LAYOUTS))) for i, layout in enumerate(LAYOUTS)}
-    questions = [
-        question
-        for skill in SKILLS
-        for layout, number in shares.items()
-        for question in held_out(skill, layout, number)
-    ]
-    concurrency = serving.case.cell.max_num_seqs
-    answers = ask_all(serving.endpoint, questions, concurrency, _TIMEOUT_S, serving.why_down)
-    serving.keep_answers(answers, concurrency)
-    judge(
-        judge_answers(serving.case.model.accuracy, serving.record.answers),
-        judge_symptoms(serving.record.answers),
+    """Each skill reaches the accuracy that the model, or a corpus of one's own, promises."""
+    model, concurrency = serving.case.model, serving.case.cell.max_num_seqs
+    questions = questions_of(model.accuracy, value_of(pytestconfig, "questions"), model.manner)
+    own = corpus.items if corpus else ()
+    answers = ask_all(
+        serving.endpoint, [*questions, *own], concurrency, _TIMEOUT_S, serving.why_down
     )
+    serving.keep_answers(answers, concurrency)
+    told = serving.record.answers
+    verdicts = [judge_answers(model.accuracy, told), judge_symptoms(told)]
+    if corpus:
+        about = f"{ABOUT} of {corpus.name}"
+        verdicts.append(judge_answers(corpus.accuracy, told, about, corpus.visible_drop))
+    judge(*verdicts)
