@@ -46,11 +46,13 @@ def test_an_answer_that_failed_is_not_right_by_what_came_before() -> None:
 
 
 def test_a_flood_of_wrong_answers_stays_readable() -> None:
-    """All are counted, and only so many kept as a person would look at."""
-    record = tallied([_answer("mauve")] * 500, 1, PROMISED)
+    """All are counted, and of each skill only so many told as a person would look at."""
+    (other,) = held_out("shape", "single", 1)
+    flood = [_answer("mauve")] * 500
+    record = tallied([*flood, _answer("mauve")._replace(question=other)], 1, PROMISED)
     assert record.skills["colour"].asked == 500
-    assert len(record.wrong) == 20
-    assert len(record.graded) == 500
+    assert [wrong.skill for wrong in record.wrong] == ["colour"] * 10 + ["shape"]
+    assert len(record.graded) == 501
 
 
 def test_every_answer_is_kept_with_its_grade() -> None:

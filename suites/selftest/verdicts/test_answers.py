@@ -126,6 +126,12 @@ def test_a_promised_skill_that_was_not_asked_is_unmeasured() -> None:
     assert judge_answers(PROMISED, an_answers(0, 0)).outcome == "unmeasured"
 
 
+def test_what_was_not_asked_hides_no_failure() -> None:
+    """A skill that fails is told, whatever else is missing."""
+    judged = judge_answers({"colour": 0.97, "count": 0.9}, an_answers(10, 30))
+    assert (judged.outcome, judged.reason.startswith("colour 10/30")) == ("fail", True)
+
+
 def test_without_a_promise_nothing_passes() -> None:
     """A model that promises nothing cannot keep it."""
     assert judge_answers({}, an_answers()).outcome == "unmeasured"
