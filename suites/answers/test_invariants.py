@@ -20,4 +20,5 @@ def test_changed_questions_have_the_changed_answer(serving: Deployment, judge: J
         serving.endpoint, _PAIRS, serving.case.cell.max_num_seqs, _TIMEOUT_S, serving.why_down
     )
     serving.keep_invariants(pairs)
-    judge(*judge_invariants(serving.case.model.accuracy, serving.record.invariants, INVARIANTS))
+    promised = serving.case.model.accuracy_of_scenes
+    judge(*judge_invariants(promised, serving.record.invariants, INVARIANTS))
