@@ -28,7 +28,7 @@ def test_throughput_is_measured_and_answers_stay_right(
     rounds: list[list[Answer]] = []
 
     def distinct_pictures() -> tuple[tuple[list[Question]], dict[str, object]]:
-        return (fresh_questions(requests),), {}
+        return (fresh_questions(requests, serving.endpoint.manner.enlargement),), {}
 
     def one_round(questions: list[Question]) -> None:
         rounds.append(
@@ -44,6 +44,6 @@ def test_throughput_is_measured_and_answers_stay_right(
     benchmark.extra_info |= record.throughput.model_dump(include={"concurrency", "rounds"})
     judge(
         judge_throughput(record.throughput),
-        judge_answers_under_load(serving.case.model.accuracy, record.throughput),
+        judge_answers_under_load(serving.case.model.accuracy_of_scenes, record.throughput),
         judge_symptoms_under_load(record.throughput),
     )

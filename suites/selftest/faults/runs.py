@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,6 +19,7 @@ from fixtures.records.schema import CaseRecord
 
 PLANTS = Path(__file__).parent / "plants"
 _MARK = "PLANTED_RUN"
+_OF_A_SERVER = tuple(stage for stage in STAGES if stage != "selftest")
 _TINY = """
 [[cpu]]
 model = "tiny"
@@ -30,11 +31,12 @@ cells = [{ max_num_seqs = 4, max_model_len = 2048, allocator = "glibc" }]
 
 
 class Asked(NamedTuple):
-    """Which cells are run, and the variables that the run is given."""
+    """Which cells are run through which stages, and the variables that the run is given."""
 
     marker: str = "cpu"
     matrix: str = _TINY
     env: Mapping[str, str] = {}
+    stages: Sequence[str] = _OF_A_SERVER
 
 
 _A_TINY_CELL = Asked()
@@ -72,7 +74,7 @@ class Run:
                     *("-p", "no:cacheprovider", "-m", asked.marker),
                     *("--matrix", str(matrix), "--records", str(self.records)),
                     *arguments,
-                    *(f"suites/{stage}" for stage in STAGES if stage != "selftest"),
+                    *(f"suites/{stage}" for stage in asked.stages),
                 ],
                 cwd=root,
                 env={**os.environ, **asked.env, name: value, "PYTHONPATH": str(PLANTS)},

@@ -21,6 +21,8 @@ from suites.selftest.standin.pretend_vllm import SCRIPTS, make_environment, told
 ASSIGNED: Final = 1
 """The number of the one GPU that is the card."""
 _TINY: Final = CHECKOUT / "fixtures" / "checkpoints" / "minicpmv-2.6-tiny"
+_STAGES: Final = ("startup", "memory", "shutdown")
+"""What a server that only pretends can go through: it answers no question."""
 _PATIENCE_S: Final = 90.0
 # Others may want this machine too: a start is not to be doubted for it.
 _LARGEST_GAP_MS: Final = 180
@@ -57,7 +59,7 @@ class GpuRun:
             f"--largest-gap={_LARGEST_GAP_MS}",
             *arguments,
         )
-        self._run = Run(CHECKOUT, self._folder, told_to, Asked("gpu48", matrix, env))
+        self._run = Run(CHECKOUT, self._folder, told_to, Asked("gpu48", matrix, env, _STAGES))
 
     @property
     def run(self) -> Run:

@@ -1,7 +1,7 @@
 import pytest
 
 from fixtures.load.rounds import fresh_questions
-from fixtures.questions.catalogue import HELD_OUT, LAYOUTS, SKILLS, held_out
+from fixtures.questions.catalogue import HELD_OUT, LAYOUTS, SKILLS, answers, held_out
 
 pytestmark = pytest.mark.selftest
 
@@ -28,3 +28,10 @@ def test_skills_take_turns() -> None:
     """Every round asks each skill equally often."""
     skills = [asked.skill for asked in fresh_questions(24)]
     assert {skills.count(skill) for skill in SKILLS} == {24 // len(SKILLS)}
+
+
+def test_pictures_are_as_large_as_a_model_wants_them() -> None:
+    """Enlarged four times, with the same answer as before."""
+    for asked in fresh_questions(8, enlargement=4):
+        assert {(scene.width, scene.height) for scene in asked.pictures} == {(448, 448)}
+        assert asked.answer in answers(asked.pictures[0]).values()

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fixtures.questions.catalogue import HELD_OUT
+from fixtures.cells.manner import Manner
+from fixtures.questions.asking import extras_of
+from fixtures.questions.catalogue import HELD_OUT, answers
 from fixtures.questions.hostile import pictures
-from fixtures.questions.hostile.probe import LEGAL, RIGHT, Target
+from fixtures.questions.hostile.probe import LEGAL, RIGHT, Target, asked
 from fixtures.questions.hostile.probes import candidates, probes, variants
 from fixtures.questions.scenes import draw
 
@@ -154,3 +156,15 @@ def test_a_truncated_picture_cannot_be_read() -> None:
         _opened(PNG[: len(PNG) // 2])
     with pytest.raises(UnidentifiedImageError):
         _opened(b"this is no picture")
+
+
+def test_the_control_question_is_in_the_models_manner() -> None:
+    """It says what form is wanted, on larger pictures, and each request has what is sent always."""
+    manner = Manner(instructed=True, enlargement=4, stop_token_ids=(7,))
+    target = TARGET._replace(extras=extras_of(manner))
+    for control in candidates(manner):
+        assert control.text.endswith(" Answer with one word.")
+        assert [scene.width for scene in control.pictures] == [448]
+        assert control.answer in answers(control.pictures[0]).values()
+        assert asked(target, control)["stop_token_ids"] == [7]
+    assert "stop_token_ids" not in asked(TARGET, CONTROL)

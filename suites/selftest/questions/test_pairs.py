@@ -4,9 +4,11 @@ from collections import Counter
 
 import pytest
 
+from fixtures.cells.manner import Manner
 from fixtures.questions.asking import messages_of
-from fixtures.questions.catalogue import HELD_OUT, SKILLS
+from fixtures.questions.catalogue import HELD_OUT, SKILLS, UNIT, answers
 from fixtures.questions.pairs import AMONG_OTHERS, ASKED_AGAIN, INVARIANTS, ask_pairs, pairs_of
+from fixtures.questions.scenes import Scene
 from suites.selftest.questions.endpoints import OpenAiHandler, serving
 
 pytestmark = pytest.mark.selftest
@@ -27,6 +29,20 @@ def test_pairs_are_the_same_every_time() -> None:
     assert pairs_of(24) == PAIRS
     first = [pair for pair in PAIRS if pair.invariant == "swapped"][:3]
     assert [pair for pair in pairs_of(3) if pair.invariant == "swapped"] == first
+
+
+def test_enlarged_pairs_ask_the_same_of_larger_pictures() -> None:
+    """What is true of the scenes stays, whatever was done to them, and so does the file format."""
+    for small, large in zip(PAIRS, pairs_of(24, enlargement=4), strict=True):
+        for before, after in zip(small[1:], large[1:], strict=True):
+            assert (after.text, after.answer, after.encoding) == (
+                before.text,
+                before.answer,
+                before.encoding,
+            )
+            for old, new in zip(before.pictures, after.pictures, strict=True):
+                assert (new.width, new.height) == (4 * old.width, 4 * old.height)
+                assert answers(new) == answers(old)
 
 
 def test_nothing_that_was_trained_on_is_asked() -> None:
@@ -72,3 +88,11 @@ def test_a_server_is_asked_alone_first_and_for_the_hundredth_time() -> None:
         if pair.invariant in (AMONG_OTHERS, ASKED_AGAIN):
             assert pair.original.question == pair.variant.question
             assert pair.original.sent_at_s < pair.variant.sent_at_s
+
+
+def test_a_server_is_asked_in_its_models_manner() -> None:
+    """Pictures are as large as the endpoint's manner wants them."""
+    with serving(OpenAiHandler) as endpoint:
+        asked = ask_pairs(endpoint._replace(manner=Manner(enlargement=2)), 1, 4, 10.0)
+    scenes = [scene for pair in asked for scene in pair.original.question.pictures]
+    assert all(isinstance(scene, Scene) and scene.width > UNIT for scene in scenes)
