@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -45,6 +46,12 @@ JPEG_ERROR = 6
 """By how much a grey value of bare ground may differ after JPEG."""
 
 
+@cache
+def made(skill: str, number: int) -> Item:
+    """An item that several tests look at."""
+    return DRAWN[skill](number)
+
+
 def pixels_of(item: Item) -> list[npt.NDArray[np.int16]]:
     """Every picture and frame of an item."""
     files = [
@@ -75,7 +82,7 @@ def test_every_skill_is_in_the_built_in_corpus_under_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("skill", DRAWN)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(number=st.integers(0, 1_000_000))
 def test_item_is_the_same_whenever_it_is_made(skill: str, number: int) -> None:
     """Making an item twice gives the same bytes and words."""
@@ -83,7 +90,7 @@ def test_item_is_the_same_whenever_it_is_made(skill: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("skill", DRAWN)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(number=st.integers(0, 1_000_000))
 def test_ground_remains_along_every_border(skill: str, number: int) -> None:
     """Nothing is cut off: eight pixels of one colour frame every picture that has a drawing."""
@@ -98,7 +105,7 @@ def test_ground_remains_along_every_border(skill: str, number: int) -> None:
 def test_pictures_are_small_files_of_the_models_sizes(skill: str) -> None:
     """A picture has 448 to 1792 pixels a side, and no file is above 40 kB."""
     for number in range(8):
-        item = DRAWN[skill](number)
+        item = made(skill, number)
         for shown in item.pictures:
             files = (shown.data,) if isinstance(shown, Picture) else shown.frames
             assert max(map(len, files)) < 40_000
@@ -110,7 +117,7 @@ def test_pictures_are_small_files_of_the_models_sizes(skill: str) -> None:
 @pytest.mark.parametrize("skill", DRAWN)
 def test_guessing_one_answer_is_worth_little(skill: str) -> None:
     """No answer is more frequent in the first 120 items than its fair share and a little."""
-    counted = Counter(DRAWN[skill](number).answer for number in range(120))
+    counted = Counter(made(skill, number).answer for number in range(120))
 
     assert counted.most_common(1)[0][1] / 120 <= MOST_FREQUENT.get(skill, 0.05)
 
@@ -118,16 +125,16 @@ def test_guessing_one_answer_is_worth_little(skill: str) -> None:
 @pytest.mark.parametrize("skill", DRAWN)
 def test_pictures_differ_from_number_to_number(skill: str) -> None:
     """Thirty numbers are thirty pictures: no answer is learnt from another item."""
-    shown = {tuple(DRAWN[skill](number).pictures) for number in range(30)}
+    shown = {made(skill, number).pictures for number in range(30)}
 
     assert len(shown) == 30
 
 
 @pytest.mark.parametrize("skill", DRAWN)
 def test_every_item_says_what_it_guards_and_how_to_answer(skill: str) -> None:
-    """An item has a guard, an instruction and as many placeholders' worth of pictures as fit."""
+    """An item has a guard, an instruction at its end, and one to four pictures."""
     for number in range(12):
-        item = DRAWN[skill](number)
+        item = made(skill, number)
         assert item.guards
         assert "Answer " in item.text
         assert item.text.endswith(".")
