@@ -20,7 +20,8 @@ def test_questions_are_answered_right(
 ) -> None:
     """Each skill reaches the accuracy that the model, or a corpus of one's own, promises."""
     model, concurrency = serving.case.model, serving.case.cell.max_num_seqs
-    questions = questions_of(model.accuracy, value_of(pytestconfig, "questions"), model.manner)
+    skills = (*model.accuracy, *model.unpromised)
+    questions = questions_of(skills, value_of(pytestconfig, "questions"), model.manner)
     own = corpus.items if corpus else ()
     answers = ask_all(
         serving.endpoint, [*questions, *own], concurrency, _TIMEOUT_S, serving.why_down
