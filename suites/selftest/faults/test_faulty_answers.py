@@ -57,7 +57,7 @@ def _asked(serving: Deployment, fault: str, each: int, start: int) -> AnswersRec
             endpoint, questions, serving.case.cell.max_num_seqs, 60.0, serving.why_down
         )
     assert [answer.error for answer in answers if answer.error] == []
-    return tallied(answers, serving.case.cell.max_num_seqs, serving.case.model.accuracy)
+    return tallied(answers, serving.case.cell.max_num_seqs, serving.case.model.accuracy_of_scenes)
 
 
 def _told(record: AnswersRecord) -> str:
@@ -86,7 +86,7 @@ def test_a_path_without_a_fault_shows_nothing(serving: Deployment, clean: int) -
     """Other questions each time, through the same proxy: both verdicts are green."""
     record = _asked(serving, "none", _ENOUGH, _START + _ENOUGH * clean)
 
-    assert judge_answers(serving.case.model.accuracy, record).outcome == "pass"
+    assert judge_answers(serving.case.model.accuracy_of_scenes, record).outcome == "pass"
     assert judge_symptoms(record).outcome == "pass", _told(record)
 
 
