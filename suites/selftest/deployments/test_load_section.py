@@ -83,6 +83,9 @@ def test_a_round_of_a_stalled_generator_does_not_count() -> None:
     assert section.rounds[3].own.bottleneck.startswith("it stood still for 10%")
     rate = _figure(section, "requests_per_s")
     assert (rate.mean, rate.rounds) == (30.0, 3)
+    together = section.over_all["e2e"]
+    assert isinstance(together, LatencyRecord)
+    assert (together.values, together.worst_s) == (90, 1.0)
     nothing = figures_over(section.rounds[3:])["requests_per_s"]
     assert nothing == Unmeasured(unmeasured="the load generator held up in no round")
 
