@@ -3,6 +3,7 @@
 from fixtures.cells.cards import GIB
 from fixtures.cells.case import Case, Expectation, StartPhase
 from fixtures.cells.cell import Cell
+from fixtures.deployments.load_section import figures_over
 from fixtures.records.schema import (
     AnswersRecord,
     CaseRecord,
@@ -168,7 +169,9 @@ def a_round(
 
 def a_throughput(*rounds: RoundRecord) -> ThroughputRecord:
     """A throughput section whose answers were all right."""
-    return ThroughputRecord(concurrency=4, rounds=list(rounds), answers=an_answers())
+    return ThroughputRecord(
+        concurrency=4, rounds=list(rounds), answers=an_answers(), figures=figures_over(rounds)
+    )
 
 
 def a_probe(**changes: object) -> ProbeRecord:
@@ -258,7 +261,7 @@ def a_record() -> CaseRecord:
         answers=an_answers(),
         tokens=a_tokens(),
         invariants=[an_invariant()],
-        throughput=a_throughput(a_round(), a_round(tokens_per_s=100.0)),
+        throughput=a_throughput(a_round(), a_round(), a_round(tokens_per_s=100.0)),
         robustness=a_robustness(a_probe()),
         stop=StopRecord(stopped_in_s=1.2, memory_back_after_s=1.1, complaints=[]),
     )

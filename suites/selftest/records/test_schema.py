@@ -5,11 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from fixtures.records.part import NOT_KEPT
 from fixtures.records.schema import (
     NOT_REACHED,
     CaseRecord,
+    LatencyRecord,
     MemoryRecord,
     StartRecord,
+    ThroughputRecord,
     Unmeasured,
     VerdictRecord,
 )
@@ -89,3 +92,25 @@ def test_a_record_does_not_change() -> None:
     assert isinstance(record.start, StartRecord)
     with pytest.raises(ValidationError):
         record.start.after_s = 0.0
+
+
+def test_a_throughput_section_of_before_is_read() -> None:
+    """What was not kept then says so, and is no figure."""
+    latency = {"p50_s": 0.1, "p90_s": 0.2, "worst_s": 0.3}
+    part = {
+        "requests": 24,
+        "failed": 0,
+        "wall_s": 0.6,
+        "requests_per_s": 40.0,
+        "completion_tokens_per_s": 80.0,
+        "prompt_tokens_per_s": {"unmeasured": "nobody looked"},
+        "ttft": latency,
+        "e2e": latency,
+    }
+    answers = a_record().model_dump(mode="json")["answers"]
+    before = {"concurrency": 4, "rounds": [part], "answers": answers}
+    read = ThroughputRecord.model_validate_json(json.dumps(before))
+    assert read.rounds[0].itl == NOT_KEPT
+    assert isinstance(read.rounds[0].ttft, LatencyRecord)
+    assert read.rounds[0].ttft.p99_s == NOT_KEPT
+    assert (read.figures, read.findings, read.kind) == ({}, [], "distinct")

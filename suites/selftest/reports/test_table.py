@@ -39,7 +39,7 @@ def test_a_row_shows_what_was_measured() -> None:
         "21 s",
         "3,072 / 4,096",
         "60/60",
-        "90.0",
+        "86.7 ±28.7",
         "pass",
     ]
 
@@ -52,9 +52,15 @@ def test_what_was_not_measured_is_no_number() -> None:
 
 def test_a_rate_missing_in_one_round_is_no_number() -> None:
     """Tokens per second are shown only where every round counted them."""
-    throughput = a_throughput(a_round(), a_round(tokens_per_s=NOT_SEEN))
+    throughput = a_throughput(a_round(), a_round(tokens_per_s=NOT_SEEN), a_round())
     record = a_record().model_copy(update={"throughput": throughput})
     assert _row(record)[-2] == "-"
+
+
+def test_a_rate_without_an_interval_is_told_alone() -> None:
+    """Two rounds tell no interval: none is shown, and not one of no width."""
+    throughput = a_throughput(a_round(tokens_per_s=80.0), a_round(tokens_per_s=100.0))
+    assert _row(a_record().model_copy(update={"throughput": throughput}))[-2] == "90.0"
 
 
 def test_a_failed_start_shows_how() -> None:

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.load.steady import MOST, Steadiness, steadiness
+
+pytestmark = pytest.mark.selftest
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([], "not yet"),
+        ([50.0], "not yet"),
+        ([50.0, 100.0], "not yet"),
+        ([50.0, 100.0, 101.0], "steady"),
+        ([100.0, 90.0], "steady"),
+        ([100.0, 89.0], "not yet"),
+        ([0.0, 0.0], "not yet"),
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], "not steady"),
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 16.0], "steady"),
+        ([60.0, 100.0, 60.0, 100.0, 60.0, 100.0], "not steady"),
+    ],
+)
+def test_the_last_two_rounds_decide(rates: list[float], expected: Steadiness) -> None:
+    """They are alike, or there will be another, up to six."""
+    assert steadiness(rates) == expected
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=10))
+def test_warming_up_ends(rates: list[float]) -> None:
+    """After six rounds it is one or the other."""
+    assert (steadiness(rates) == "not yet") <= (len(rates) < MOST)
+
+
+@pytest.mark.parametrize(("scatter", "share"), [(0.03, 0.98), (0.05, 0.86)])
+def test_a_warm_server_is_steady_at_once(scatter: float, share: float) -> None:
+    """As often as the rule says of itself."""
+    runs = np.random.default_rng(1).normal(100, 100 * scatter, (4000, 2)).tolist()
+    assert sum(steadiness(run) == "steady" for run in runs) / 4000 == pytest.approx(share, abs=0.02)
