@@ -85,12 +85,36 @@ class _Account(Structure):
     ]
 
 
+class _Sensors(Structure):
+    sm_mhz: int
+    sm_max_mhz: int
+    memory_mhz: int
+    temperature_c: int
+    power_mw: int
+    power_limit_mw: int
+    utilisation_percent: int
+    old_names: int
+    clock_reasons: int
+    _fields_: ClassVar = [
+        ("sm_mhz", c_int32),
+        ("sm_max_mhz", c_int32),
+        ("memory_mhz", c_int32),
+        ("temperature_c", c_int32),
+        ("power_mw", c_int32),
+        ("power_limit_mw", c_int32),
+        ("utilisation_percent", c_int32),
+        ("old_names", c_int32),
+        ("clock_reasons", c_int64),
+    ]
+
+
 class _Gpu(Structure):
     uuid: bytes
     name: bytes
     total_bytes: int
     reserved_bytes: int
     base_bytes: int
+    sensors: _Sensors
     lost: int
     memory_v2_error: int
     listing: int
@@ -105,6 +129,7 @@ class _Gpu(Structure):
         ("total_bytes", c_int64),
         ("reserved_bytes", c_int64),
         ("base_bytes", c_int64),
+        ("sensors", _Sensors),
         ("lost", c_int32),
         ("memory_v2_error", c_int32),
         ("listing", c_int32),
@@ -206,6 +231,13 @@ class Machine:
     def set_used(self, number: int, used_bytes: int) -> None:
         """Let this much be in use by nobody that is listed."""
         self._state.gpus[number].base_bytes = used_bytes
+
+    def set_sensors(self, number: int, **shown: int) -> None:
+        """Let sensors show this, by the names of `struct sensors`; negative: not supported."""
+        sensors = self._state.gpus[number].sensors
+        for name, value in shown.items():
+            assert hasattr(sensors, name), f"there is no sensor {name}"
+            setattr(sensors, name, value)
 
     def set_process(
         self, number: int, pid: int, used_bytes: int | None, kind: Kind = "compute"

@@ -20,6 +20,8 @@ enum {
 };
 
 #define MEMORY_V2 0x02000028u
+#define TEMPERATURE_V1 0x0100000Cu
+enum clock { CLOCK_GRAPHICS, CLOCK_SM, CLOCK_MEMORY };
 #define NOT_AVAILABLE (~0ull)
 
 typedef int result;
@@ -44,6 +46,15 @@ struct accounting_stats {
     unsigned gpu_utilization, memory_utilization;
     unsigned long long max_memory, time_ms, start_us;
     unsigned running, reserved[5];
+};
+
+struct temperature {
+    unsigned version, sensor;
+    int celsius;
+};
+
+struct utilisation {
+    unsigned gpu, memory;
 };
 
 static int initialized;
@@ -221,6 +232,71 @@ EXPORTED result nvmlDeviceGetMigMode(device gpu, unsigned *current, unsigned *pe
         return said ? said : NOT_SUPPORTED;
     *current = *pending = gpu->mig == FEATURE_ENABLED;
     return SUCCESS;
+}
+
+static result show(device gpu, int32_t shown, unsigned *out)
+{
+    result said = answers(gpu);
+    if (said || shown < 0)
+        return said ? said : NOT_SUPPORTED;
+    *out = (unsigned)shown;
+    return SUCCESS;
+}
+
+EXPORTED result nvmlDeviceGetClockInfo(device gpu, int clock, unsigned *mhz)
+{
+    return show(gpu, clock == CLOCK_MEMORY ? gpu->sensors.memory_mhz : gpu->sensors.sm_mhz, mhz);
+}
+
+EXPORTED result nvmlDeviceGetMaxClockInfo(device gpu, int clock, unsigned *mhz)
+{
+    return show(gpu, clock == CLOCK_MEMORY ? -1 : gpu->sensors.sm_max_mhz, mhz);
+}
+
+EXPORTED result nvmlDeviceGetPowerUsage(device gpu, unsigned *milliwatts)
+{
+    return show(gpu, gpu->sensors.power_mw, milliwatts);
+}
+
+EXPORTED result nvmlDeviceGetEnforcedPowerLimit(device gpu, unsigned *milliwatts)
+{
+    return show(gpu, gpu->sensors.power_limit_mw, milliwatts);
+}
+
+EXPORTED result nvmlDeviceGetTemperature(device gpu, int sensor, unsigned *celsius)
+{
+    return sensor ? INVALID_ARGUMENT : show(gpu, gpu->sensors.temperature_c, celsius);
+}
+
+EXPORTED result nvmlDeviceGetTemperatureV(device gpu, struct temperature *temperature)
+{
+    if (gpu->sensors.old_names)
+        return FUNCTION_NOT_FOUND;
+    if (temperature->version != TEMPERATURE_V1)
+        return ARGUMENT_VERSION_MISMATCH;
+    return show(gpu, gpu->sensors.temperature_c, (unsigned *)&temperature->celsius);
+}
+
+EXPORTED result nvmlDeviceGetUtilizationRates(device gpu, struct utilisation *rates)
+{
+    rates->memory = 0;
+    return show(gpu, gpu->sensors.utilisation_percent, &rates->gpu);
+}
+
+EXPORTED result nvmlDeviceGetCurrentClocksThrottleReasons(device gpu, unsigned long long *reasons)
+{
+    result said = answers(gpu);
+    if (said || gpu->sensors.clock_reasons < 0)
+        return said ? said : NOT_SUPPORTED;
+    *reasons = (unsigned long long)gpu->sensors.clock_reasons;
+    return SUCCESS;
+}
+
+EXPORTED result nvmlDeviceGetCurrentClocksEventReasons(device gpu, unsigned long long *reasons)
+{
+    if (gpu->sensors.old_names)
+        return FUNCTION_NOT_FOUND;
+    return nvmlDeviceGetCurrentClocksThrottleReasons(gpu, reasons);
 }
 
 static result accounts(device gpu)

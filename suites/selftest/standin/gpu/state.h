@@ -35,12 +35,23 @@ struct account {
     uint64_t ran_ms;
 };
 
+/* What sensors show; negative: not supported. */
+struct sensors {
+    int32_t sm_mhz, sm_max_mhz, memory_mhz;
+    int32_t temperature_c;
+    int32_t power_mw, power_limit_mw;
+    int32_t utilisation_percent;
+    int32_t old_names; /* a driver that has clock reasons and temperature under old names only */
+    int64_t clock_reasons;
+};
+
 struct gpu {
     char uuid[48];
     char name[96];
     int64_t total_bytes;
     int64_t reserved_bytes;
     int64_t base_bytes; /* held by nobody in the list */
+    struct sensors sensors;
     int32_t lost;
     int32_t memory_v2_error; /* what the second version of the memory query returns */
     int32_t listing;
