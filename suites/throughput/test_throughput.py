@@ -1,49 +1,97 @@
-"""Tokens per second, requests per second and latency at the cell's concurrency."""
+"""Tokens and requests per second, latency, and right answers, at the cell's concurrency."""
+
+from collections.abc import Callable
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from fixtures.deployments.deployment import Deployment
-from fixtures.load.rounds import fresh_questions, run_round
+from fixtures.load.arrivals import Closed
+from fixtures.load.generator import run_load
+from fixtures.load.session import Loaded, LoadSession
+from fixtures.load.shots import Shot, answers_of, fresh_questions, shots_of
 from fixtures.plugin.serving import Judge
-from fixtures.questions.asking import Answer
-from fixtures.questions.catalogue import Question
 from fixtures.records.schema import ThroughputRecord
 from fixtures.verdicts.answers import judge_answers_under_load
 from fixtures.verdicts.symptoms import judge_symptoms_under_load
-from fixtures.verdicts.throughput import judge_throughput
+from fixtures.verdicts.throughput import ABOUT_REPEATED, judge_throughput
 
 pytestmark = pytest.mark.needs_answers
-_ROUNDS = 3
-_LEAST_REQUESTS = 24
+_ROUNDS = 5
+_OUTPUT_TOKENS = 16
+_QUESTIONS = 72
+"""18 a skill: enough to show answers that were given to another's question."""
 _TIMEOUT_S = 120.0
 
 
-def test_throughput_is_measured_and_answers_stay_right(
-    serving: Deployment, judge: Judge, benchmark: BenchmarkFixture
-) -> None:
-    """Every request of every round is answered, and answered right, at full concurrency."""
+Make = Callable[[int], list[Shot]]
+
+
+@pytest.fixture
+def fresh(serving: Deployment) -> Make:
+    """Requests of a fixed length about pictures that were never sent before."""
+
+    def make(number: int) -> list[Shot]:
+        questions = fresh_questions(number, serving.endpoint.manner.enlargement)
+        return shots_of(questions, serving.endpoint, _OUTPUT_TOKENS)
+
+    return make
+
+
+def _session(serving: Deployment, make: Make) -> LoadSession:
     concurrency = serving.case.cell.max_num_seqs
-    requests = max(_LEAST_REQUESTS, 2 * concurrency)
-    rounds: list[list[Answer]] = []
+    loaded = Loaded(serving.endpoint, concurrency, _TIMEOUT_S, serving.why_down, serving.gpu_uuid)
+    return LoadSession(loaded, make)
 
-    def distinct_pictures() -> tuple[tuple[list[Question]], dict[str, object]]:
-        return (fresh_questions(requests, serving.endpoint.manner.enlargement),), {}
 
-    def one_round(questions: list[Question]) -> None:
-        rounds.append(
-            run_round(serving.endpoint, questions, concurrency, _TIMEOUT_S, serving.why_down)
-        )
-
+def test_throughput_is_measured(
+    serving: Deployment, judge: Judge, benchmark: BenchmarkFixture, fresh: Make
+) -> None:
+    """Every request of every round has its answer, and the server's counters agree."""
+    session = _session(serving, fresh)
+    session.warm_up()
     benchmark.pedantic(  # type: ignore[no-untyped-call]
-        one_round, setup=distinct_pictures, rounds=_ROUNDS, iterations=1, warmup_rounds=1
+        session.run, setup=session.prepare, rounds=_ROUNDS, iterations=1
     )
-    serving.keep_rounds(rounds[1:], concurrency)
-    record = serving.record
-    assert isinstance(record.throughput, ThroughputRecord)
-    benchmark.extra_info |= record.throughput.model_dump(include={"concurrency", "rounds"})
+    serving.keep_load(session.end(), "distinct", _OUTPUT_TOKENS)
+    measured = serving.record.throughput
+    assert isinstance(measured, ThroughputRecord)
+    kept = {"concurrency", "rounds", "figures", "per_gib"}
+    benchmark.extra_info |= measured.model_dump(include=kept)
+    judge(judge_throughput(measured))
+
+
+def test_throughput_with_warm_caches_is_measured(
+    serving: Deployment, judge: Judge, fresh: Make
+) -> None:
+    """The same pictures in every round: what caches of prompts and pictures make of it."""
+    shots: list[Shot] = []
+
+    def same(number: int) -> list[Shot]:
+        shots.extend(fresh(number - len(shots)))
+        return shots[:number]
+
+    session = _session(serving, same)
+    session.warm_up()
+    for _ in range(_ROUNDS):
+        session.prepare()
+        session.run()
+    serving.keep_load(session.end(), "repeated", _OUTPUT_TOKENS)
+    judge(judge_throughput(serving.record.throughput_repeated, ABOUT_REPEATED))
+
+
+def test_answers_stay_right_under_load(serving: Deployment, judge: Judge) -> None:
+    """One client more than max_num_seqs, so that one has always to wait; answers are graded."""
+    concurrency = serving.case.cell.max_num_seqs + 1
+    questions = fresh_questions(_QUESTIONS, serving.endpoint.manner.enlargement)
+    shots = shots_of(questions, serving.endpoint)
+    bodies = [shot.body for shot in shots]
+    load = run_load(
+        serving.endpoint.base_url, bodies, Closed(concurrency), _TIMEOUT_S, serving.why_down
+    )
+    serving.keep_answers_under_load(answers_of(shots, load), concurrency)
+    throughput = serving.record.throughput
     judge(
-        judge_throughput(record.throughput),
-        judge_answers_under_load(serving.case.model.accuracy_of_scenes, record.throughput),
-        judge_symptoms_under_load(record.throughput),
+        judge_answers_under_load(serving.case.model.accuracy_of_scenes, throughput),
+        judge_symptoms_under_load(throughput),
     )

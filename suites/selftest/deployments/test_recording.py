@@ -6,12 +6,11 @@ from fixtures.cells.cards import CARDS, MIB, Gpu
 from fixtures.deployments.recording import (
     emulation_told,
     graded_record,
-    round_record,
     tallied,
 )
 from fixtures.questions.asking import Answer
 from fixtures.questions.catalogue import held_out
-from fixtures.records.schema import LatencyRecord, Unmeasured
+from fixtures.records.schema import Unmeasured
 from fixtures.runtimes.launching import Launch
 from suites.selftest.specimens import NOT_SEEN
 
@@ -114,21 +113,6 @@ def test_symptoms_are_looked_for_where_something_is_promised() -> None:
     assert not isinstance(found, Unmeasured)
     assert [symptom.name for symptom in found] == ["stop token ignored"]
     assert isinstance(tallied(answers, 4, {}).symptoms, Unmeasured)
-
-
-def test_a_round_without_counts_has_no_rate() -> None:
-    """A missing token count is unmeasured with its reason; latency is still known."""
-    record = round_record([_answer("red"), _answer("red", tokens=None)])
-    assert isinstance(record.completion_tokens_per_s, Unmeasured)
-    assert isinstance(record.prompt_tokens_per_s, Unmeasured)
-    assert isinstance(record.e2e, LatencyRecord)
-
-
-def test_a_round_without_answers_has_no_latency() -> None:
-    """Requests that all failed were not fast."""
-    record = round_record([_answer("", error="refused")])
-    assert (record.requests, record.failed) == (1, 1)
-    assert record.ttft == record.e2e == Unmeasured(unmeasured="no request was answered")
 
 
 def test_an_emulated_card_is_told_with_gpu_ballast_and_share() -> None:

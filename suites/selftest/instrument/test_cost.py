@@ -17,7 +17,9 @@ from fixtures.cells.case import Case
 from fixtures.deployments.deploying import deploy
 from fixtures.deployments.deployment import Deployment, Plan
 from fixtures.deployments.launched import LaunchedDeployment
-from fixtures.load.rounds import figures_of, fresh_questions, run_round
+from fixtures.load.arrivals import Closed
+from fixtures.load.generator import run_load
+from fixtures.load.shots import fresh_questions, shots_of
 from fixtures.memory.allocator_folder import PLUGIN
 from fixtures.plugin.preparation import PREPARED
 from fixtures.records.store import RunStore, new_run_id
@@ -43,11 +45,12 @@ def _recorders(deployment: Deployment) -> list[int]:
 def _round_s(deployment: Deployment) -> float:
     """How long it takes to answer so many requests, each right or wrong, none without answer."""
     concurrency = deployment.case.cell.max_num_seqs
-    answers = run_round(
-        deployment.endpoint, fresh_questions(REQUESTS), concurrency, _TIMEOUT_S, deployment.why_down
+    bodies = [shot.body for shot in shots_of(fresh_questions(REQUESTS), deployment.endpoint)]
+    load = run_load(
+        deployment.endpoint.base_url, bodies, Closed(concurrency), _TIMEOUT_S, deployment.why_down
     )
-    assert all(answer.error is None for answer in answers)
-    return figures_of(answers).wall_s
+    assert all(line.reply.error is None for line in load.timelines)
+    return load.own.wall_s
 
 
 def _rounds(first: Deployment, second: Deployment, *, pause_second: bool) -> list[float]:

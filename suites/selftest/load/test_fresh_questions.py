@@ -1,6 +1,6 @@
 import pytest
 
-from fixtures.load.rounds import fresh_questions
+from fixtures.load.shots import fresh_questions
 from fixtures.questions.catalogue import HELD_OUT, LAYOUTS, SKILLS, answers, held_out
 
 pytestmark = pytest.mark.selftest
