@@ -29,6 +29,13 @@ def test_a_named_soak_runs_alone_and_on_one_cell(collect: RunPytest) -> None:
     assert "soak of 7 further cpu cells: name them with --cell" in ended.out
 
 
+def test_a_crosscheck_runs_only_when_it_is_named(collect: RunPytest) -> None:
+    """It stands beside a stage of every run, and is none."""
+    assert not any("crosscheck" in test for test in collect("-m", "cpu", "suites/throughput").ids)
+    (test,) = collect("-m", "cpu and crosscheck", "suites/throughput").ids
+    assert test.startswith("suites/throughput/test_crosscheck.py")
+
+
 def test_other_cells_are_soaked_where_they_are_named(collect: RunPytest) -> None:
     """`--cell` chooses, nightly cells too."""
     named = "cpu-tiny-seqs=16-len=2048-alloc=glibc"

@@ -91,6 +91,17 @@ def test_answers_that_get_slower_fail() -> None:
     assert _outcomes(_soak(slower=2.0)) == dict.fromkeys(ABOUTS, "pass") | {"latency": "fail"}
 
 
+def test_latency_in_which_no_drift_shows_does_not_pass() -> None:
+    """Where even three times as slow would be lost, nothing is told."""
+    soak = _soak()
+    took_s = np.random.default_rng(3).lognormal(-2, 1.5, len(soak.slices))
+    busy = [
+        one.model_copy(update={"e2e_p50_s": float(took)})
+        for one, took in zip(soak.slices, took_s, strict=True)
+    ]
+    assert _outcomes(soak.model_copy(update={"slices": busy}))["latency"] == "inconclusive"
+
+
 def test_a_failed_request_fails() -> None:
     """One of thousands is one too many, and is told."""
     failed = _soak().model_copy(update={"failed": 1, "errors": ["HTTP 500: engine"]})
