@@ -22,7 +22,7 @@ pytestmark = pytest.mark.selftest
 
 SECTIONS = (
     *("start", "memory", "answers", "tokens", "invariants"),
-    *("throughput", "robustness", "stop"),
+    *("throughput", "robustness", "soak", "crosscheck", "stop"),
 )
 SIZES = st.integers(0, 2**60)
 MARKS = st.one_of(SIZES, st.builds(Unmeasured, unmeasured=st.text()))
