@@ -15,8 +15,8 @@ _TIMEOUT_S = 120.0
 
 
 def test_more_clients_stop_to_help_somewhere(serving: Deployment, judge: Judge) -> None:
-    """Rounds at 1, 2, 4 ... clients, up to twice what the server takes at once."""
-    most = 2 * serving.case.cell.max_num_seqs
+    """Rounds at 1, 2, 4 ... clients; pictures of those that wait are prepared meanwhile."""
+    most = 4 * serving.case.cell.max_num_seqs
     numbers = [2**i for i in range(most.bit_length()) if 2**i < most]
     serving.keep_saturation([_rounds(serving, n) for n in (*numbers, most)], _OUTPUT_TOKENS)
     judge(judge_saturation(serving.record.saturation))
