@@ -37,6 +37,13 @@ _GOLDEN: Final = 0.6180339887
 _READ_BYTES: Final = 1 << 20
 
 
+_MODELS: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 44\r\n\r\n"
+    b'{"object": "list", "data": [{"id": "stub"}]}'
+)
+"""What every GET is answered with: some clients look whether a server is there."""
+
+
 class Script(NamedTuple):
     """How it answers. Shares are of all requests, spread evenly, the same ones in each run."""
 
@@ -77,7 +84,8 @@ class Served(NamedTuple):
 
 
 def _event(choices: list[dict[str, object]], **more: object) -> bytes:
-    return b"data: %b\n\n" % json.dumps({"id": "1", "choices": choices, **more}).encode()
+    about = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "stub"}
+    return b"data: %b\n\n" % json.dumps({**about, "choices": choices, **more}).encode()
 
 
 def _choice(content: str, finish_reason: str | None = None, **more: object) -> bytes:
@@ -180,8 +188,8 @@ class _Client:
         self.open = True
         self.requests = 0
 
-    def take(self) -> bytes | None:
-        """The body of the next request, if all of it is there."""
+    def take(self) -> tuple[bytes, bytes] | None:
+        """Method and body of the next request, if all of it is there."""
         head, found, rest = self.unread.partition(b"\r\n\r\n")
         if not found:
             return None
@@ -190,7 +198,7 @@ class _Client:
             return None
         self.unread = rest[length:]
         self.requests += 1
-        return rest[:length]
+        return head.partition(b" ")[0], rest[:length]
 
 
 class _Stub:
@@ -207,8 +215,10 @@ class _Stub:
         self._timer = _Timer()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._poll = select.epoll()
-        for descriptor in (self.listener.fileno(), self._timer.descriptor, sys.stdin.fileno()):
+        for descriptor in (self.listener.fileno(), sys.stdin.fileno()):
             self._poll.register(descriptor, select.EPOLLIN)
+        # Told once when it is due: it is never read.
+        self._poll.register(self._timer.descriptor, select.EPOLLIN | select.EPOLLET)
 
     def serve(self) -> None:
         """Serve until standard input closes."""
@@ -249,7 +259,11 @@ class _Stub:
             self._hang_up(client)
             return
         client.unread += data
-        while (body := client.take()) is not None:
+        while (request := client.take()) is not None:
+            method, body = request
+            if method != b"POST":
+                self._write(client, _MODELS)
+                continue
             kept = body.decode() if self._script.keep_bodies else ""
             number = len(self.served)
             self.served.append(Served(client.number, time.monotonic(), [], kept))
