@@ -8,8 +8,8 @@ requests as they came, and when it wrote each piece of their answers, on the mon
 Each token is a chunk and a write of its own, handed to the kernel at once, as vLLM's server does
 it; what is due at the same moment is one write, so that a script without any delay answers with a
 single one. A bare epoll loop with a timer of the kernel's: event loops of Python wait in whole
-milliseconds. Requests are read before tokens are written, and a token at a time, so that a request
-never waits for a queue of tokens.
+milliseconds. All requests that are there are read before any is answered, and tokens are written
+one at a time between two looks, so that a request hardly waits before its coming is noted.
 """
 
 from __future__ import annotations
@@ -228,13 +228,16 @@ class _Stub:
             due = bool(agenda) and agenda[0][0] <= time.monotonic()
             if agenda and not due:
                 self._timer.set(agenda[0][0])
+            asked: list[tuple[_Client, int]] = []
             for descriptor, _ in self._poll.poll(0 if due else None):
                 if descriptor == stdin:
                     return
                 if descriptor == listener:
                     self._accept()
                 elif client := self._clients.get(descriptor):
-                    self._read(client)
+                    asked += self._read(client)
+            for client, number in asked:
+                self._go_on(client, number, 0)
             if agenda and agenda[0][0] <= time.monotonic():
                 heapq.heappop(agenda)[2]()
 
@@ -250,7 +253,7 @@ class _Stub:
         self._poll.register(connected.fileno(), select.EPOLLIN)
         self._close_when_idle(client)
 
-    def _read(self, client: _Client) -> None:
+    def _read(self, client: _Client) -> Iterator[tuple[_Client, int]]:
         try:
             data = client.socket.recv(_READ_BYTES)
         except OSError:
@@ -265,9 +268,8 @@ class _Stub:
                 self._write(client, _MODELS)
                 continue
             kept = body.decode() if self._script.keep_bodies else ""
-            number = len(self.served)
             self.served.append(Served(client.number, time.monotonic(), [], kept))
-            self._go_on(client, number, 0)
+            yield client, len(self.served) - 1
 
     def _go_on(self, client: _Client, number: int, turn: int) -> None:
         """Write what is due of an answer, from its write of this turn on."""
