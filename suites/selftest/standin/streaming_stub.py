@@ -8,8 +8,8 @@ requests as they came, and when it wrote each piece of their answers, on the mon
 Each token is a chunk and a write of its own, handed to the kernel at once, as vLLM's server does
 it; what is due at the same moment is one write, so that a script without any delay answers with a
 single one. A bare epoll loop with a timer of the kernel's: event loops of Python wait in whole
-milliseconds. Requests are read before tokens are written, and a token at a time, so that a request
-never waits for a queue of tokens.
+milliseconds. All requests that are there are read before any is answered, and tokens are written
+one at a time between two looks, so that a request hardly waits before its coming is noted.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ _ABSOLUTE: Final = 1
 _GOLDEN: Final = 0.6180339887
 """Multiples of it fill the numbers from 0 to 1 evenly, however few they are."""
 _READ_BYTES: Final = 1 << 20
+
+
+_MODELS: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 44\r\n\r\n"
+    b'{"object": "list", "data": [{"id": "stub"}]}'
+)
+"""What every GET is answered with: some clients look whether a server is there."""
 
 
 class Script(NamedTuple):
@@ -77,7 +84,8 @@ class Served(NamedTuple):
 
 
 def _event(choices: list[dict[str, object]], **more: object) -> bytes:
-    return b"data: %b\n\n" % json.dumps({"id": "1", "choices": choices, **more}).encode()
+    about = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "stub"}
+    return b"data: %b\n\n" % json.dumps({**about, "choices": choices, **more}).encode()
 
 
 def _choice(content: str, finish_reason: str | None = None, **more: object) -> bytes:
@@ -180,8 +188,8 @@ class _Client:
         self.open = True
         self.requests = 0
 
-    def take(self) -> bytes | None:
-        """The body of the next request, if all of it is there."""
+    def take(self) -> tuple[bytes, bytes] | None:
+        """Method and body of the next request, if all of it is there."""
         head, found, rest = self.unread.partition(b"\r\n\r\n")
         if not found:
             return None
@@ -190,7 +198,7 @@ class _Client:
             return None
         self.unread = rest[length:]
         self.requests += 1
-        return rest[:length]
+        return head.partition(b" ")[0], rest[:length]
 
 
 class _Stub:
@@ -207,8 +215,10 @@ class _Stub:
         self._timer = _Timer()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._poll = select.epoll()
-        for descriptor in (self.listener.fileno(), self._timer.descriptor, sys.stdin.fileno()):
+        for descriptor in (self.listener.fileno(), sys.stdin.fileno()):
             self._poll.register(descriptor, select.EPOLLIN)
+        # Told once when it is due: it is never read.
+        self._poll.register(self._timer.descriptor, select.EPOLLIN | select.EPOLLET)
 
     def serve(self) -> None:
         """Serve until standard input closes."""
@@ -218,13 +228,16 @@ class _Stub:
             due = bool(agenda) and agenda[0][0] <= time.monotonic()
             if agenda and not due:
                 self._timer.set(agenda[0][0])
+            asked: list[tuple[_Client, int]] = []
             for descriptor, _ in self._poll.poll(0 if due else None):
                 if descriptor == stdin:
                     return
                 if descriptor == listener:
                     self._accept()
                 elif client := self._clients.get(descriptor):
-                    self._read(client)
+                    asked += self._read(client)
+            for client, number in asked:
+                self._go_on(client, number, 0)
             if agenda and agenda[0][0] <= time.monotonic():
                 heapq.heappop(agenda)[2]()
 
@@ -240,7 +253,7 @@ class _Stub:
         self._poll.register(connected.fileno(), select.EPOLLIN)
         self._close_when_idle(client)
 
-    def _read(self, client: _Client) -> None:
+    def _read(self, client: _Client) -> Iterator[tuple[_Client, int]]:
         try:
             data = client.socket.recv(_READ_BYTES)
         except OSError:
@@ -249,11 +262,14 @@ class _Stub:
             self._hang_up(client)
             return
         client.unread += data
-        while (body := client.take()) is not None:
+        while (request := client.take()) is not None:
+            method, body = request
+            if method != b"POST":
+                self._write(client, _MODELS)
+                continue
             kept = body.decode() if self._script.keep_bodies else ""
-            number = len(self.served)
             self.served.append(Served(client.number, time.monotonic(), [], kept))
-            self._go_on(client, number, 0)
+            yield client, len(self.served) - 1
 
     def _go_on(self, client: _Client, number: int, turn: int) -> None:
         """Write what is due of an answer, from its write of this turn on."""
