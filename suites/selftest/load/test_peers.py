@@ -79,19 +79,24 @@ def peers(pytestconfig: pytest.Config) -> dict[str, Peer | str]:
 def in_turn(
     peers: Mapping[str, Peer | str], measure: Callable[[Peer], Figure]
 ) -> dict[str, list[Figure] | str]:
-    """The figures of each client, all of them in turn, again and again; or why there are none."""
-    found: dict[str, list[Figure] | str] = {
-        name: peer if isinstance(peer, str) else [] for name, peer in peers.items()
-    }
+    """The figures of each client, all of them in turn, again and again; or why there are none.
+
+    A client that fails sometimes has the figures of its other runs, and is named with their number.
+    """
+    found: dict[str, list[Figure]] = {name: [] for name in peers}
+    why = {name: peer for name, peer in peers.items() if isinstance(peer, str)}
     for _ in range(REPEATS):
         for name, peer in peers.items():
-            figures = found[name]
-            if isinstance(peer, Peer) and isinstance(figures, list):
+            if isinstance(peer, Peer):
                 try:
-                    figures.append(measure(peer))
+                    found[name].append(measure(peer))
                 except ClientFailedError as error:
-                    found[name] = str(error)
-    return found
+                    why[name] = str(error)
+    return {
+        f"{name} ({len(figures)} of {REPEATS})" if figures and name in why else name: figures
+        or why[name]
+        for name, figures in found.items()
+    }
 
 
 @pytest.fixture

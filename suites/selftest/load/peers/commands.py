@@ -102,7 +102,7 @@ def guidellm(env: Path, version: str) -> Peer:
             *("--output", f"kind=json,path={task.folder / 'guidellm.json'}"),
         ]
 
-    return Peer(f"guidellm {version}", argv, _read_guidellm, (200, 600), mean_itl=True)
+    return Peer(f"guidellm {version}, mean ITL", argv, _read_guidellm, (200, 600), mean_itl=True)
 
 
 def _read_guidellm(folder: Path) -> Timings:
