@@ -18,6 +18,7 @@ from fixtures.verdicts.throughput import ABOUT_REPEATED, judge_throughput
 
 pytestmark = pytest.mark.needs_answers
 _ROUNDS = 5
+_WARM_ROUNDS = 3
 _OUTPUT_TOKENS = 16
 _QUESTIONS = 72
 """18 a skill: enough to show answers that were given to another's question."""
@@ -73,7 +74,7 @@ def test_throughput_with_warm_caches_is_measured(
 
     session = _session(serving, same)
     session.warm_up()
-    for _ in range(_ROUNDS):
+    for _ in range(_WARM_ROUNDS):
         session.prepare()
         session.run()
     serving.keep_load(session.end(), "repeated", _OUTPUT_TOKENS)

@@ -55,3 +55,13 @@ def test_a_port_is_free_unless_somebody_listens() -> None:
         assert is_free(held.number)
     held.release()
     assert is_free(held.number)
+
+
+def test_a_strangers_connection_from_the_port_is_no_listener() -> None:
+    """The kernel gives ports to clients too: who comes from one serves nothing there."""
+    with socket.create_server((HOST, 0)) as elsewhere, ReservedPort() as held:
+        number = held.number
+        held.release()
+        client = socket.create_connection(elsewhere.getsockname(), 5, (HOST, number))
+        with client:
+            assert is_free(number)
