@@ -19,8 +19,7 @@ def test_minutes_of_mixed_load_leave_nothing_behind(
     minutes = value_of(pytestconfig, "soak-minutes")
     cell = serving.case.cell
     mixture = mixture_for(serving.endpoint, cell.max_model_len)
-    base_url = serving.endpoint.base_url
-    site = Site(base_url, base_url.removesuffix("/v1"), cell.max_num_seqs + 1)
+    site = Site(serving.endpoint.base_url, cell.max_num_seqs + 1)
     soaked = soak(site, mixture, minutes * 60, serving.why_down)
     serving.keep_soak(soaked, minutes, site.clients, mixture.pictures)
     judge(*judge_soak(serving.record.soak, list(serving.held())))

@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.deployments.deployment import Deployment
 from fixtures.load.session import Loaded, LoadSession, Rounds
-from fixtures.load.shots import Shot, fresh_questions, shots_of
+from fixtures.load.shots import fresh_shots
 from fixtures.plugin.serving import Judge
 from fixtures.verdicts.saturation import judge_saturation
 
@@ -23,14 +23,8 @@ def test_more_clients_stop_to_help_somewhere(serving: Deployment, judge: Judge) 
 
 
 def _rounds(serving: Deployment, concurrency: int) -> Rounds:
-    def make(number: int) -> list[Shot]:
-        questions = fresh_questions(number, serving.endpoint.manner.enlargement)
-        return shots_of(questions, serving.endpoint, _OUTPUT_TOKENS)
-
     loaded = Loaded(serving.endpoint, concurrency, _TIMEOUT_S, serving.why_down, serving.gpu_uuid)
-    session = LoadSession(loaded, make)
+    session = LoadSession(loaded, fresh_shots(serving.endpoint, _OUTPUT_TOKENS))
     session.warm_up()
-    for _ in range(_ROUNDS):
-        session.prepare()
-        session.run()
+    session.repeat(_ROUNDS)
     return session.end()

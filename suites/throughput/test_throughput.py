@@ -1,7 +1,5 @@
 """Tokens and requests per second, latency, and right answers, at the cell's concurrency."""
 
-from collections.abc import Callable
-
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -9,7 +7,7 @@ from fixtures.deployments.deployment import Deployment
 from fixtures.load.arrivals import Closed
 from fixtures.load.generator import run_load
 from fixtures.load.session import Loaded, LoadSession
-from fixtures.load.shots import Shot, answers_of, fresh_questions, shots_of
+from fixtures.load.shots import MakeShots, Shot, answers_of, fresh_questions, fresh_shots, shots_of
 from fixtures.plugin.serving import Judge
 from fixtures.records.schema import ThroughputRecord
 from fixtures.verdicts.answers import judge_answers_under_load
@@ -25,31 +23,17 @@ _QUESTIONS = 72
 _TIMEOUT_S = 120.0
 
 
-Make = Callable[[int], list[Shot]]
-
-
-@pytest.fixture
-def fresh(serving: Deployment) -> Make:
-    """Requests of a fixed length about pictures that were never sent before."""
-
-    def make(number: int) -> list[Shot]:
-        questions = fresh_questions(number, serving.endpoint.manner.enlargement)
-        return shots_of(questions, serving.endpoint, _OUTPUT_TOKENS)
-
-    return make
-
-
-def _session(serving: Deployment, make: Make) -> LoadSession:
+def _session(serving: Deployment, make: MakeShots) -> LoadSession:
     concurrency = serving.case.cell.max_num_seqs
     loaded = Loaded(serving.endpoint, concurrency, _TIMEOUT_S, serving.why_down, serving.gpu_uuid)
     return LoadSession(loaded, make)
 
 
 def test_throughput_is_measured(
-    serving: Deployment, judge: Judge, benchmark: BenchmarkFixture, fresh: Make
+    serving: Deployment, judge: Judge, benchmark: BenchmarkFixture
 ) -> None:
     """Every request of every round has its answer, and the server's counters agree."""
-    session = _session(serving, fresh)
+    session = _session(serving, fresh_shots(serving.endpoint, _OUTPUT_TOKENS))
     session.warm_up()
     benchmark.pedantic(  # type: ignore[no-untyped-call]
         session.run, setup=session.prepare, rounds=_ROUNDS, iterations=1
@@ -62,10 +46,9 @@ def test_throughput_is_measured(
     judge(judge_throughput(measured))
 
 
-def test_throughput_with_warm_caches_is_measured(
-    serving: Deployment, judge: Judge, fresh: Make
-) -> None:
+def test_throughput_with_warm_caches_is_measured(serving: Deployment, judge: Judge) -> None:
     """The same pictures in every round: what caches of prompts and pictures make of it."""
+    fresh = fresh_shots(serving.endpoint, _OUTPUT_TOKENS)
     shots: list[Shot] = []
 
     def same(number: int) -> list[Shot]:
@@ -74,9 +57,7 @@ def test_throughput_with_warm_caches_is_measured(
 
     session = _session(serving, same)
     session.warm_up()
-    for _ in range(_WARM_ROUNDS):
-        session.prepare()
-        session.run()
+    session.repeat(_WARM_ROUNDS)
     serving.keep_load(session.end(), "repeated", _OUTPUT_TOKENS)
     judge(judge_throughput(serving.record.throughput_repeated, ABOUT_REPEATED))
 

@@ -5,7 +5,7 @@ from fixtures.deployments.soak_section import Asked, soak_record
 from fixtures.load.generator import Timeline
 from fixtures.load.reply import Reply
 from fixtures.load.soaking import Slice, Soaked
-from fixtures.load.told import PICTURE_HITS, RUNNING, WAITING, Told
+from fixtures.load.unknown import Unknown
 from fixtures.memory.series import SampleSeries
 from fixtures.records.schema import Unmeasured
 from suites.selftest.specimens import NOT_SEEN
@@ -13,14 +13,23 @@ from suites.selftest.specimens import NOT_SEEN
 pytestmark = pytest.mark.selftest
 
 ANSWER = Reply("red", (), 9, 1, "stop", None)
+TOLD = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0"} 1.0
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{engine="0"} 0.0
+# TYPE vllm:gpu_cache_usage_perc gauge
+vllm:gpu_cache_usage_perc{engine="0"} 0.5
+# TYPE vllm:mm_cache_hits counter
+vllm:mm_cache_hits_total{engine="0"} 3.0
+"""
 HELD = SampleSeries(np.array([100.5, 101.5, 103.5]), np.array([7, 5, 9]))
 
 
 def _soaked(*, errors: tuple[str, ...] = ()) -> Soaked:
     answered = tuple(Timeline(0.0, 0.0, took_s, (), ANSWER) for took_s in (0.1, 0.3, 0.2))
     slices = (Slice(100.0, 102.0, answered, 2, errors), Slice(102.0, 103.0, (), 0, ()))
-    told = Told({RUNNING: 1.0, WAITING: 0.0, "vllm:gpu_cache_usage_perc": 0.5, PICTURE_HITS: 3.0})
-    return Soaked(100.0, slices, ((100.0, Told({}, "nobody answers")), (104.0, told)))
+    return Soaked(100.0, slices, ((100.0, Unknown("nobody answers")), (104.0, TOLD)))
 
 
 def test_a_slice_has_its_median_and_the_least_that_was_held() -> None:

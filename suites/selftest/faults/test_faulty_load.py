@@ -13,7 +13,7 @@ from fixtures.deployments.deployment import Deployment
 from fixtures.deployments.load_findings import with_findings
 from fixtures.deployments.load_section import Load, load_record
 from fixtures.load.session import Loaded, LoadSession
-from fixtures.load.shots import Shot, fresh_questions, shots_of
+from fixtures.load.shots import fresh_shots
 from fixtures.questions.asking import Endpoint
 from fixtures.records.schema import Unmeasured
 from fixtures.records.throughput_schema import ThroughputRecord
@@ -71,16 +71,11 @@ def _stalled() -> Iterator[None]:
 def _measured(serving: Deployment, fault: Fault, *, stalled: bool = False) -> ThroughputRecord:
     concurrency = serving.case.cell.max_num_seqs
     with _through(serving.endpoint, fault) as endpoint:
-
-        def make(number: int) -> list[Shot]:
-            return shots_of(fresh_questions(number), endpoint, _OUTPUT_TOKENS)
-
+        make = fresh_shots(endpoint, _OUTPUT_TOKENS)
         session = LoadSession(Loaded(endpoint, concurrency, 60.0, serving.why_down), make)
         session.warm_up()
         with _stalled() if stalled else nullcontext():
-            for _ in range(_ROUNDS):
-                session.prepare()
-                session.run()
+            session.repeat(_ROUNDS)
         rounds = session.end()
     load = Load(concurrency, 1, "distinct", _OUTPUT_TOKENS, None, 2)
     record = load_record(load, rounds.warm_up, rounds.rounds, _NOT_ASKED, _NOT_ASKED)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from fixtures.load.counters import standing_of
 from fixtures.load.mixture import mixture_for, slice_of
-from fixtures.load.told import RUNNING, read_metrics
 from fixtures.questions.asking import Endpoint
 
 pytestmark = pytest.mark.selftest
@@ -36,7 +36,10 @@ def test_all_slices_show_the_same_pictures_and_no_request_twice() -> None:
     assert leaving <= shown[0]
 
 
+RUNNING = "vllm:num_requests_running"
+
+
 def test_metrics_are_summed_over_their_labels() -> None:
     """Two engines that each have a request in work have two."""
     page = f'# TYPE {RUNNING} gauge\n{RUNNING}{{engine="0"}} 1.0\n{RUNNING}{{engine="1"}} 1.0\n'
-    assert read_metrics(page).sums == {RUNNING: 2.0}
+    assert standing_of(page).running == 2.0

@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from fixtures.load.counters import standing_of
 from fixtures.load.mixture import mixture_for
 from fixtures.load.soaking import FILLING, Site, soak
-from fixtures.load.told import RUNNING
 from fixtures.questions.asking import Endpoint
 
 pytestmark = pytest.mark.selftest
 
 LONG_TOKENS = 512
 LONG_S = 2.0
+
+
+RUNNING = "vllm:num_requests_running"
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -63,7 +66,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     root = f"http://127.0.0.1:{server.server_address[1]}"
-    yield Site(f"{root}/v1", root, clients=3)
+    yield Site(f"{root}/v1", clients=3)
     server.shutdown()
     serving.join()
     server.socket.close()
@@ -78,7 +81,7 @@ def test_a_soak_answers_all_but_those_who_leave(site: Site) -> None:
     assert all(len(one.answered) == len(mixture.patient) for one in soaked.slices)
     assert not any(one.errors for one in soaked.slices)
     assert sum(one.left for one in soaked.slices) > 0
-    assert [told.sums for _, told in soaked.told] == [{RUNNING: 0.0}] * 3
+    assert [standing_of(told).running for _, told in soaked.told] == [0.0] * 3
 
 
 @pytest.mark.parametrize("site", [_Failing], indirect=True)

@@ -59,9 +59,17 @@ def test_our_rates_are_over_the_whole_round() -> None:
     """From the first sending to the last end; what failed counts in no rate."""
     answer = Reply("red", (), 9, 32, "length", None)
     lines = (
-        Timeline(0.0, 1.0, 3.0, (), answer),
-        Timeline(0.0, 2.0, 5.0, (), answer),
-        Timeline(0.0, 1.0, 4.0, (), failed("HTTP 500")),
+        Timeline(1.0, 1.0, 3.0, (), answer),
+        Timeline(2.0, 2.0, 5.0, (), answer),
+        Timeline(1.0, 1.0, 4.0, (), failed("HTTP 500")),
     )
     ours = of_round(Round(lines, OwnTrace(5.0, 0.1, ())))
     assert ours == ClientRecord(requests=3, failed=1, requests_per_s=0.5, output_tokens_per_s=16.0)
+
+
+def test_an_answer_without_its_count_is_no_zero() -> None:
+    """A round in which usage is missing once has no rate of tokens, and does not pass."""
+    lines = [Timeline(1.0, 1.0, 3.0, (), Reply("red", (), 9, n, "stop", None)) for n in (32, None)]
+    ours = of_round(Round(tuple(lines), OwnTrace(5.0, 0.1, ())))
+    assert isinstance(ours.output_tokens_per_s, Unmeasured)
+    assert _outcome(_client(100), ours, _client(100)) == "unmeasured"
