@@ -128,3 +128,16 @@ def test_two_rounds_have_a_mean_and_no_interval() -> None:
     assert isinstance(figure, FigureRecord)
     assert figure.mean == 45.0
     assert figure.low == figure.high == Unmeasured(unmeasured="an interval needs 3 rounds or more")
+
+
+def test_an_interval_tells_whether_it_is_of_one_start_alone() -> None:
+    """What is known of starts widens it; where nothing is known, that is said."""
+    rounds = [_round(took_s=took_s) for took_s in (1.0, 1.0, 0.8)]
+    alone = _figure(load_record(LOAD, [], rounds, an_answers(), 2 << 30), "requests_per_s")
+    known = LOAD._replace(between_starts=0.1)
+    wider = _figure(load_record(known, [], rounds, an_answers(), 2 << 30), "requests_per_s")
+    assert isinstance(alone.between_starts, Unmeasured)
+    assert wider.between_starts == 0.1
+    assert isinstance(alone.high, float)
+    assert isinstance(wider.high, float)
+    assert wider.high > alone.high

@@ -1,3 +1,5 @@
+from math import hypot
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,28 @@ def test_a_tenth_less_is_seen_in_five_rounds() -> None:
     pairs = zip(_rounds(6, 5, "even on both sides"), slower, strict=True)
     found = [difference_of(first, second) for first, second in pairs]
     assert sum(interval.high < 0 for interval in found if interval) > 0.95 * RUNS
+
+
+@pytest.mark.parametrize("scatter", [0.03, 0.15])
+def test_what_is_known_of_starts_widens_the_interval_enough(scatter: float) -> None:
+    """Starts whose true means scatter by a tenth: two of them agree in 95 of 100 cases."""
+    random = np.random.default_rng(8)
+    means = 100 * (1 + random.normal(0, 0.1, (2, RUNS, 1)))
+    first, second = (means * (1 + random.normal(0, scatter, (2, RUNS, 5)))).tolist()
+
+    def share(between: float) -> float:
+        runs = [[interval_of(values, between) for values in side] for side in (first, second)]
+        return (
+            sum(
+                abs(one.mean - other.mean) < hypot(one.high - one.mean, other.high - other.mean)
+                for one, other in zip(*runs, strict=True)
+                if one and other
+            )
+            / RUNS
+        )
+
+    assert share(0.1) > 0.94
+    assert share(0.0) < share(0.1) - 0.05
 
 
 def test_resampled_means_could_not_hold_it() -> None:
