@@ -21,7 +21,9 @@ _NAMES: Final = [metric.name for metric in METRICS]
 SCATTERS: Final = [metric.unit not in ("bytes", "tokens") for metric in METRICS]
 """Which of them are times and rates; the others are memory."""
 THROUGHPUT: Final = (_NAMES.index("tokens/s"),)
-DECODE: Final = tuple(_NAMES.index(name) for name in ("tokens/s", "TPOT p50", "e2e p50"))
+DECODE: Final = tuple(
+    _NAMES.index(name) for name in ("tokens/s", "TPOT p50", "TPOT p50, one client")
+)
 
 _OF_A_PAIR: Final = 0.03 / sqrt(2)
 PLAIN: Final = Noise("3 % noise of a pair", _OF_A_PAIR)

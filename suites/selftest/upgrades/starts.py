@@ -1,0 +1,108 @@
+"""Records of starts to be compared, with figures of a reader's choice."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fixtures.cells.cards import GIB, MIB
+from fixtures.records.schema import (
+    AnswersRecord,
+    CaseRecord,
+    GradedRecord,
+    ThroughputRecord,
+    Unmeasured,
+)
+from fixtures.records.throughput_schema import FigureRecord
+from fixtures.upgrades.pairs import PairOfRecords
+from suites.selftest.specimens import NOT_SEEN, READY, a_memory, a_phase, a_record, a_round
+
+QUESTIONS = 140
+
+
+def graded(pair: int, skill: str, wrong: int) -> list[GradedRecord]:
+    """The questions of a skill that a pair is asked, the first so many answered wrong."""
+    return [
+        GradedRecord(
+            skill=skill,
+            layout="single",
+            seed=1000 * pair + i,
+            picture=f"{skill} {pair} {i}",
+            expected="red",
+            given="red" if i >= wrong else "blue",
+            correct=i >= wrong,
+            reason="",
+            prompt_tokens=100,
+            completion_tokens=2,
+            finish_reason="stop",
+        )
+        for i in range(QUESTIONS)
+    ]
+
+
+def _load(rate: float, ttft_s: float) -> ThroughputRecord:
+    figures = {
+        "completion_tokens_per_s": rate,
+        "ttft.p50_s": ttft_s,
+        "tpot.p50_s": 4 / rate,
+    }
+    return ThroughputRecord(
+        concurrency=4,
+        rounds=[a_round()],
+        answers=NOT_SEEN,
+        figures={
+            name: FigureRecord(mean=value, low=value, high=value, rounds=5)
+            for name, value in figures.items()
+        },
+    )
+
+
+class Shown(NamedTuple):
+    """What a start shows."""
+
+    rate: float = 600.0
+    peak_bytes: int = 3 * GIB
+    wrong: int = 0
+    """Answers about colour."""
+    kv_tokens: float | Unmeasured = 60_000
+    after_s: float = 30.0
+
+
+USUAL = Shown()
+
+
+def a_start(pair: int = 0, shown: Shown = USUAL) -> CaseRecord:
+    """A start that went well."""
+    rate, peak_bytes, wrong, kv_tokens, after_s = shown
+    phases = [a_phase("boot", NOT_SEEN)] + [
+        a_phase(name, peak_bytes - 100 * MIB) for name in ("weights", "kv-cache", "serving")
+    ]
+    answers = AnswersRecord(
+        concurrency=4,
+        skills={},
+        wrong=[],
+        graded=[*graded(pair, "colour", wrong), *graded(pair, "shape", 0)],
+        symptoms=[],
+    )
+    return a_record().model_copy(
+        update={
+            "start": READY.model_copy(
+                update={"after_s": after_s, "facts": {"kv_cache.tokens": kv_tokens}}
+            ),
+            "memory": a_memory(peak_bytes).model_copy(update={"phases": phases}),
+            "answers": answers,
+            "throughput": _load(rate, 0.04),
+            "throughput_alone": _load(rate / 2, 0.02),
+        }
+    )
+
+
+def alike(
+    pairs: int, *, scatter: Sequence[float] = (0.0, 0.01, -0.01, 0.005)
+) -> list[PairOfRecords]:
+    """Pairs of two that differ by what a machine does to them."""
+    told = []
+    for pair in range(pairs):
+        share = scatter[pair % len(scatter)]
+        old = a_start(pair, Shown(rate=600 * (1 + share), after_s=30 - 20 * share))
+        new = a_start(pair, Shown(rate=600 * (1 - share), after_s=30 + 20 * share))
+        told.append(PairOfRecords(old, new))
+    return told
