@@ -10,7 +10,7 @@ from rich.table import Table
 
 from suites.selftest.sharpness.others import RULES
 from suites.selftest.sharpness.power import smallest_caught
-from suites.selftest.sharpness.scenes import DRIFT, PLAIN, SCENES, START, TAILS, WILD
+from suites.selftest.sharpness.scenes import DRIFT, METRICS, PLAIN, SCENES, START, TAILS, WILD
 from suites.selftest.sharpness.tallies import (
     PLAN,
     SLOWER,
@@ -46,7 +46,9 @@ def percent(share: Share, decimals: int) -> str:
 
 def test_false_alarms_are_rare_and_slowdowns_are_caught(show: Callable[[Table], None]) -> None:
     """Of whole gates below 1 % raise a false alarm, and 95 % see 5 % in 3 % of noise."""
-    table = Table(title=f"{GATES:,} gates of 20 metrics; 5 % slower; at most {PLAN.most} pairs")
+    table = Table(
+        title=f"{GATES:,} gates of {len(METRICS)} metrics; 5 % slower; at most {PLAN.most} pairs"
+    )
     for column in (
         "noise",
         "false alarms",
@@ -83,7 +85,7 @@ def test_false_alarms_are_rare_and_slowdowns_are_caught(show: Callable[[Table], 
 def test_others_rules_on_the_same_starts(show: Callable[[Table], None]) -> None:
     """None of the others is below 1 % of false alarms and sees 5 % in 95 % of upgrades."""
     for noise in (PLAIN, DRIFT, TAILS, START):
-        table = Table(title=f"{noise.name}: {GATES:,} upgrades of 20 metrics")
+        table = Table(title=f"{noise.name}: {GATES:,} upgrades of {len(METRICS)} metrics")
         table.add_column("rule")
         table.add_column("false alarms, any metric")
         for level in LEVELS:
