@@ -1,0 +1,72 @@
+"""The faults by which the gate is judged: what is planted, and by what the gate must name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fixtures.records.upgrade_schema import UpgradeRecord
+
+PLANTS: Final = Path(__file__).parent / "plants"
+VARIABLE: Final = "MINICPMV_CANARY"
+
+Group = tuple[str, ...]
+"""Beginnings of reasons, of which one suffices."""
+_SPEED: Final[Group] = ("tokens/s", "TPOT p50", "TTFT p50")
+_PEAK: Final[Group] = ("peak, ", "steady memory")
+
+
+class Fault(NamedTuple):
+    """What is planted in one gate's candidate."""
+
+    name: str
+    """As in the tests' ids."""
+    order: str
+    """What the plugin in `plants` is told; empty plants nothing."""
+    named: tuple[Group, ...]
+    """Each of these must be named; none where nothing may be."""
+    also: Group = ()
+    """What may be named besides, since it follows."""
+
+
+FAULTS: Final = (
+    Fault("nothing", "", ()),
+    Fault("crash-at-the-first-picture", "crash", (("serving",),)),
+    Fault("hang-at-the-hundredth-request", "hang:100", (("requests",),), ("counters under load",)),
+    Fault("1-percent-errors", "errors:1%", (("requests",),), ("counters under load",)),
+    Fault("a-line-of-the-log-renamed", "log-line", (("lines of the log",),)),
+    Fault("300-MiB-not-given-back", "leftover:300MiB", (("shutdown",),)),
+    Fault("peak-256-MiB", "peak:256MiB", (_PEAK,)),
+    Fault("peak-2-percent", "peak:2%", (_PEAK,)),
+    Fault("a-spike-of-600-MiB-for-20-ms", "spike:600MiB", (_PEAK,)),
+    Fault("kv-cache-10-percent-smaller", "kv:10%", (("KV cache tokens",),)),
+    Fault("3-points-less-of-colour", "accuracy:3%:colour", (("answers",),)),
+    Fault("start-50-percent-slower", "slow-start:50%", (("time to start",),)),
+    Fault("decode-10-percent-slower", "decode:10%", (_SPEED,)),
+    Fault("decode-5-percent-slower", "decode:5%", (_SPEED,)),
+    Fault("first-tokens-10-percent-later", "ttft:10%", (_SPEED,)),
+    Fault(
+        "several-at-once",
+        "peak:256MiB,kv:10%,accuracy:3%:colour,slow-start:50%,decode:10%",
+        (_PEAK, ("KV cache tokens",), ("answers",), ("time to start",), _SPEED),
+    ),
+)
+
+
+def missed(fault: Fault, record: UpgradeRecord) -> list[Group]:
+    """What the gate should have named, and did not."""
+    return [
+        group
+        for group in fault.named
+        if not any(reason.startswith(group) for reason in _accused(record))
+    ]
+
+
+def accused_falsely(fault: Fault, record: UpgradeRecord) -> list[str]:
+    """What the gate named, and was not planted."""
+    allowed = (*fault.also, *(beginning for group in fault.named for beginning in group))
+    return [reason for reason in _accused(record) if not reason.startswith(allowed)]
+
+
+def _accused(record: UpgradeRecord) -> list[str]:
+    return record.reasons if record.answer == "do not ship" else []
