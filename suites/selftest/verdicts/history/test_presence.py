@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from fixtures.verdicts.history.presence import judge_presence, judge_waivers
+from fixtures.verdicts.history.presence import judge_presence, judge_promises, judge_waivers
 from suites.selftest.histories import TODAY, a_waiver, baseline_of, measured
 
 pytestmark = pytest.mark.selftest
@@ -28,6 +28,18 @@ def test_a_cell_that_was_renamed_fails() -> None:
 def test_a_new_cell_needs_no_baseline() -> None:
     """What has none yet is nobody's fault."""
     assert judge_presence([], ["new"], ["new"], ["new"]) == []
+
+
+def test_a_promise_that_is_not_judged_any_more_fails() -> None:
+    """A test that was renamed or removed is named, but for one that depends on other cells."""
+    start = measured().verdicts[0]
+    memory = start.model_copy(update={"about": "peak memory"})
+    baseline = baseline_of(measured(verdicts=[start, memory]))
+    assert judge_promises(measured(verdicts=[memory, start]), baseline) == []
+    (verdict,) = judge_promises(measured(), baseline)
+    assert verdict.outcome == "fail"
+    assert verdict.reason.startswith("no verdict any more on: peak memory;")
+    assert judge_promises(measured(), baseline, ["peak memory"]) == []
 
 
 def test_waivers_that_say_nothing_any_more_fail_with_their_line() -> None:
