@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def test_two_writers_at_once_lose_nothing(path: Path) -> None:
         writer.communicate()
     assert _rows(path, "cell") == (WRITERS + 1) * RUNS
     assert _rows(path, "figure") == (WRITERS + 1) * RUNS * FIGURES
+
+
+def test_a_writer_waits_for_one_that_brings_the_file_up_to_date(path: Path) -> None:
+    """What it saw before the other was done is not what it goes by."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(add_run, path, [measured("a")])
+            # A writer that starts later than this has nothing to wait for, and does no harm.
+            wait([waiting], timeout=0.5)
+            for statements in MIGRATIONS:
+                for statement in statements:
+                    other.execute(statement)
+            other.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            other.execute("COMMIT")
+            assert waiting.result() == FIGURES
 
 
 def test_a_file_of_the_first_form_becomes_one_of_the_newest(path: Path) -> None:
