@@ -69,6 +69,7 @@ def test_the_first_that_fits_counts(tmp_path: Path) -> None:
     [
         ('"lower"', '"less"', ":4: better: "),
         ("0.1", "-0.1", ":5: relative: "),
+        ('"lower"\nrelative = 0.1', '"higher"\nrelative = 1', ":5: relative: "),
         ("0.1", '"10 %"', ":5: relative: "),
         ("absolute = 2", "", ":2: absolute: Field required"),
         ("absolute", "absolut", ":6: absolut: "),

@@ -22,7 +22,7 @@ from suites.selftest.histories import (
     of_model,
     on_host,
 )
-from suites.selftest.specimens import NOT_SEEN, READY
+from suites.selftest.specimens import NOT_SEEN, READY, a_round, a_throughput
 
 pytestmark = pytest.mark.selftest
 
@@ -81,6 +81,20 @@ def test_what_is_better_is_told_and_does_not_fail() -> None:
     verdict = judged(measured(memory=memory_of(2500)))
     assert (verdict.outcome, verdict.ships) == ("better", True)
     assert "peak_bytes 3,000 MiB -> 2,500 MiB (-16.7 %" in verdict.reason
+
+
+def test_one_slow_round_is_no_slower_server() -> None:
+    """A mean that is worse, of rounds that scatter so much that it may not be, is inconclusive."""
+    rates = (100.0, 101.0, 99.0, 100.0, 30.0)
+    rounds = a_throughput(*(a_round(tokens_per_s=rate) for rate in rates))
+    verdict = judged(measured(throughput=rounds))
+    assert (verdict.outcome, verdict.ships) == ("inconclusive", False)
+    assert "the rounds scatter too much to tell: tokens_per_s 100.0/s -> 86.0/s" in verdict.reason
+    waived = judged(measured(throughput=rounds), waivers=(a_waiver("tokens_per_s", TODAY),))
+    assert waived.outcome == "pass"
+    large = judged(measured(throughput=rounds, memory=memory_of(3256)))
+    assert large.outcome == "fail"
+    assert "tokens_per_s" not in large.reason
 
 
 def test_small_steps_do_not_add_up_unseen() -> None:
