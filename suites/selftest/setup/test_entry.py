@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.commands import WORDS
 from fixtures.runtimes.environments import (
     CHECKOUT,
     SUITE_LOCK,
@@ -67,6 +68,25 @@ def test_second_call_starts_nothing_but_pytest(tmp_path: Path) -> None:
     arguments = [*PYTEST, "-m", "cpu", "a b"]
     assert out.splitlines() == [*arguments, str(CHECKOUT), str(process.pid)]
     assert process.returncode == 3
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_is_handed_on_instead_of_pytest(tmp_path: Path, word: str) -> None:
+    """It is run from the caller's folder, whose own modules it does not see."""
+    run = subprocess.run(
+        [SUITE, word, "-m", "cpu"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    command = ["-P", "-m", "fixtures.commands", word, "-m", "cpu"]
+    assert run.stdout.splitlines()[:-1] == [*command, str(tmp_path)]
+    assert run.returncode == 3
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_word_that_is_not_the_first_is_pytests() -> None:
+    """`-k history` chooses tests, as ever."""
+    run = subprocess.run([SUITE, "-k", "history"], capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[:-2] == [*PYTEST, "-k", "history"]
 
 
 @pytest.mark.usefixtures("ready")
