@@ -30,7 +30,6 @@ from suites.canary.bench import CASE, counted, planted
 _QUESTIONS = 100
 _ROUNDS = 5
 _OUTPUT_TOKENS = 64
-_FACTS = ("kv_tokens", "kv_available_gib")
 
 
 def _say(what: str, told: object) -> None:
@@ -74,7 +73,9 @@ def prove(order: str, runtime: PythonRuntime, folder: Path) -> None:
         start = server.record.start
         if isinstance(start, StartRecord):
             _say("start", f"{start.outcome} after {start.after_s:.1f} s: {start.detail}")
-            _say("facts", {name: start.facts.get(name) for name in _FACTS})
+            _say(
+                "facts", {name: told for name, told in start.facts.items() if name.startswith("kv")}
+            )
             _say("unknown lines", start.unknown_memory_lines)
         if server.ready:
             _asked(server)

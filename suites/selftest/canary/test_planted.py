@@ -1,0 +1,48 @@
+"""Faults in a real server have the size that was ordered."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.questions.asking import ask_all
+from fixtures.questions.catalogue import held_out
+from fixtures.records.schema import StartRecord, Unmeasured
+from fixtures.runtimes.runtime import PythonRuntime, Runtime
+from suites.canary.bench import CASE, counted, planted
+
+pytestmark = pytest.mark.selftest
+# 1 GiB of keys and values, of 2,048 bytes a token, in blocks of 128 tokens.
+_KV_TOKENS = 512 * 1024
+_ORDER = "kv:10%,log-line,decode:10%,errors:5%"
+
+
+def test_faults_in_one_server_do_what_they_count(runtime: Runtime, tmp_path: Path) -> None:
+    """A smaller KV cache, told in other words; slower decode steps; one error in twenty."""
+    if not isinstance(runtime, PythonRuntime):
+        pytest.skip(f"{runtime.origin} is no Python environment to plant faults in")
+    with planted(_ORDER, runtime, tmp_path) as server:
+        start = server.record.start
+        assert isinstance(start, StartRecord)
+        assert start.outcome == "ready", start.detail
+        questions = held_out("colour", "single", 40)
+        answers = ask_all(server.endpoint, questions, CASE.cell.max_num_seqs, 20.0)
+        log = server.log_path.read_text()
+
+    counts = counted(tmp_path / "reports")
+    assert set(counts) == {"kv", "log-line", "decode", "errors"}
+
+    assert counts["errors"] == {"requests": 40, "failed": 2}
+    failed = [answer.error for answer in answers if answer.error]
+    assert len(failed) == 2
+    assert all("canary: planted error" in error for error in failed)
+
+    assert counts["kv"]["taken_bytes"] == pytest.approx(counts["kv"]["found_bytes"] / 10, abs=1)
+    assert counts["log-line"] == {"lines": 1}
+    assert isinstance(start.facts["kv_cache_tokens"], Unmeasured)
+    assert f"KV cache capacity: {_KV_TOKENS * 9 // 10 // 128 * 128:,} tokens" in log
+
+    decode = counts["decode"]
+    assert decode["decode_steps"] > 20
+    assert decode["other_steps"] >= 10
+    # Each step's wait is as long as it should be to microseconds; the last one is not counted.
+    assert decode["waited_s"] / decode["decode_s"] == pytest.approx(0.1, rel=0.2)
