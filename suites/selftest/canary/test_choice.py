@@ -2,8 +2,9 @@
 
 import base64
 import io
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,8 @@ def _body(asked: Askable, **further: object) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": content_of(asked, PLAIN)}], **further}
 
 
-class _Step(NamedTuple):
+@dataclass
+class _Step:
     scheduled_new_reqs: list[str]
     num_scheduled_tokens: dict[str, int]
 

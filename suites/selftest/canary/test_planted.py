@@ -44,5 +44,5 @@ def test_faults_in_one_server_do_what_they_count(runtime: Runtime, tmp_path: Pat
     decode = counts["decode"]
     assert decode["decode_steps"] > 20
     assert decode["other_steps"] >= 10
-    # Each step's wait is as long as it should be to microseconds; the last one is not counted.
+    # In sum the waits are what they should be; the last one is not counted.
     assert decode["waited_s"] / decode["decode_s"] == pytest.approx(0.1, rel=0.2)
