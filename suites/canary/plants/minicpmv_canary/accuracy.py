@@ -37,11 +37,13 @@ _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     ),
 }
 LUCK: Final[Mapping[str, Fraction]] = {
-    "colour": Fraction(0),
-    "shape": Fraction(0),
-    "count": Fraction(0),
-    "position": Fraction(0),
+    "colour": Fraction("0.085"),
+    "shape": Fraction("0.32"),
+    "count": Fraction("0.235"),
+    "position": Fraction("0.25"),
 }
+"""How often the tiny checkpoint answers white pictures right: 51, 191, 141 and 149 of 600 questions,
+a third of them of each layout (0.29.0)."""
 _DATA_URL: Final = re.compile(r"data:image/png;base64,(.*)", re.DOTALL)
 # Signature, then IHDR (width, height, 8 bits, RGB, not interlaced), its checksum, then pixels.
 _PLAIN_PNG: Final = re.compile(
