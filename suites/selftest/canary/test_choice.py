@@ -34,7 +34,7 @@ from suites.canary.plants.minicpmv_canary.accuracy import (
     white_png,
 )
 from suites.canary.plants.minicpmv_canary.decode import is_decode
-from suites.canary.plants.minicpmv_canary.door import falls_on
+from suites.canary.plants.minicpmv_canary.errors import falls_on
 
 pytestmark = pytest.mark.selftest
 

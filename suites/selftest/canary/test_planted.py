@@ -38,7 +38,7 @@ def test_faults_in_one_server_do_what_they_count(runtime: Runtime, tmp_path: Pat
 
     assert counts["kv"]["taken_bytes"] == pytest.approx(counts["kv"]["found_bytes"] / 10, abs=1)
     assert counts["log-line"] == {"lines": 1}
-    assert isinstance(start.facts["kv_cache_tokens"], Unmeasured)
+    assert isinstance(start.facts["kv_cache.tokens"], Unmeasured)
     assert f"KV cache capacity: {_KV_TOKENS * 9 // 10 // 128 * 128:,} tokens" in log
 
     decode = counts["decode"]

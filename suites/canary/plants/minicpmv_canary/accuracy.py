@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from .door import App, Message, Receive, Send, body_of, is_chat, put_before
+from .door import App, Message, Receive, Send, Way, body_of, is_chat
 from .order import Planted
 from .report import Report
 
@@ -102,11 +102,11 @@ def white_png(width: int, height: int) -> bytes:
     )
 
 
-def plant(planted: Planted) -> None:
+def way(planted: Planted) -> Way:
     """Look at each chat request, and blank those that are drawn."""
     share, report = blanked_share(planted.share, planted.skill), Report("accuracy")
 
-    async def way(app: App, scope: Message, receive: Receive, send: Send) -> None:
+    async def accuracy(app: App, scope: Message, receive: Receive, send: Send) -> None:
         if not is_chat(scope):
             return await app(scope, receive, send)
         raw = await body_of(receive)
@@ -119,7 +119,7 @@ def plant(planted: Planted) -> None:
                 raw = json.dumps(body).encode()
         return await app(_as_long(scope, raw), _again(raw, receive), send)
 
-    put_before(way)
+    return accuracy
 
 
 def _parts(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

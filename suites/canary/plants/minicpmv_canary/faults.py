@@ -7,20 +7,38 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from . import accuracy, crash, decode, door, kv, leftover, log_line, memory, slow_start, ttft
+from . import (
+    accuracy,
+    crash,
+    decode,
+    door,
+    errors,
+    hang,
+    kv,
+    leftover,
+    log_line,
+    memory,
+    slow_start,
+    ttft,
+)
 from .order import Planted, parse
+
+
+def _at_the_door(way: Callable[[Planted], door.Way]) -> Callable[[Planted], None]:
+    return lambda planted: door.put_before(way(planted))
+
 
 _PLACES: Final[Mapping[str, tuple[str, Callable[[Planted], None]]]] = {
     "peak": ("worker", memory.plant_peak),
     "spike": ("worker", memory.plant_spike),
     "decode": ("engine", decode.plant),
-    "ttft": ("server", ttft.plant),
-    "accuracy": ("server", accuracy.plant),
-    "errors": ("server", door.plant_errors),
-    "hang": ("server", door.plant_hang),
+    "ttft": ("server", _at_the_door(ttft.way)),
+    "accuracy": ("server", _at_the_door(accuracy.way)),
+    "errors": ("server", _at_the_door(errors.way)),
+    "hang": ("server", _at_the_door(hang.way)),
     "kv": ("engine", kv.plant),
     "leftover": ("server", leftover.plant),
-    "slow-start": ("server", slow_start.plant),
+    "slow-start": ("server", _at_the_door(slow_start.way)),
     "log-line": ("engine", log_line.plant),
     "crash": ("worker", crash.plant),
 }

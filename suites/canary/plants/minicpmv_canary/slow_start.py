@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 
-from .door import App, Message, Receive, Send, put_before
+from .door import App, Message, Receive, Send, Way
 from .order import Planted
 from .report import Report
 
 
-def plant(planted: Planted) -> None:
+def way(planted: Planted) -> Way:
     """Wait when the HTTP server is about to start; the engine is ready by then."""
     report = Report("slow-start")
 
-    async def way(app: App, scope: Message, receive: Receive, send: Send) -> None:
+    async def slow(app: App, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             import psutil  # noqa: PLC0415 - vLLM has imported it
 
@@ -24,4 +24,4 @@ def plant(planted: Planted) -> None:
             await asyncio.sleep(wait_s)
         await app(scope, receive, send)
 
-    put_before(way)
+    return slow

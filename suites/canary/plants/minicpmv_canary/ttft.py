@@ -16,16 +16,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from .door import App, Message, Receive, Send, is_chat, put_before
+from .door import App, Message, Receive, Send, Way, is_chat
 from .order import Planted
 from .report import Report
 
 
-def plant(planted: Planted) -> None:
+def way(planted: Planted) -> Way:
     """Put the delay line behind the server's chat."""
     delays = Delays(float(planted.share), Report("ttft"))
 
-    async def way(app: App, scope: Message, receive: Receive, send: Send) -> None:
+    async def delayed(app: App, scope: Message, receive: Receive, send: Send) -> None:
         if not is_chat(scope):
             return await app(scope, receive, send)
         line = Line(delays, send)
@@ -40,7 +40,7 @@ def plant(planted: Planted) -> None:
                 await sending
         return None
 
-    put_before(way)
+    return delayed
 
 
 class Delays:
