@@ -31,6 +31,8 @@ def plant(planted: Planted) -> None:
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _PROGRAM, str(planted.bytes)],
         stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     _kept.append(child)
