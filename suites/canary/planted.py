@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from fixtures.records.upgrade_schema import UpgradeRecord
-
-PLANTS: Final = Path(__file__).parent / "plants"
-VARIABLE: Final = "MINICPMV_CANARY"
 
 Group = tuple[str, ...]
 """Beginnings of reasons, of which one suffices."""

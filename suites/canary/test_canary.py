@@ -9,7 +9,8 @@ from rich.table import Table
 from fixtures.plugin.upgrading import ComparedWith
 from fixtures.records.upgrade_schema import UpgradeRecord
 from fixtures.upgrades.gate import run_gate
-from suites.canary.planted import FAULTS, PLANTS, VARIABLE, Fault, accused_falsely, missed
+from suites.canary.bench import PLANTS, plugin_env
+from suites.canary.planted import FAULTS, Fault, accused_falsely, missed
 
 pytestmark = pytest.mark.canary
 Tell = Callable[[Fault, UpgradeRecord], None]
@@ -39,7 +40,7 @@ def test_the_gate_names_what_is_planted(
     fault: Fault, compared_with: ComparedWith, tell: Tell
 ) -> None:
     """Each fault is named for what it is, and nothing else is; where there is none, none is."""
-    record = run_gate(compared_with((PLANTS,), {VARIABLE: fault.order} if fault.order else {}))
+    record = run_gate(compared_with((PLANTS,), plugin_env(fault.order)))
     tell(fault, record)
     assert not missed(fault, record), record.reasons
     assert not accused_falsely(fault, record)
