@@ -8,10 +8,10 @@ from fixtures.records.schema import (
     AnswersRecord,
     CaseRecord,
     GradedRecord,
+    LatencyRecord,
     ThroughputRecord,
     Unmeasured,
 )
-from fixtures.records.throughput_schema import FigureRecord
 from fixtures.upgrades.pairs import PairOfRecords
 from suites.selftest.specimens import NOT_SEEN, READY, a_memory, a_phase, a_record, a_round
 
@@ -39,20 +39,11 @@ def graded(pair: int, skill: str, wrong: int) -> list[GradedRecord]:
 
 
 def _load(rate: float, ttft_s: float) -> ThroughputRecord:
-    figures = {
-        "completion_tokens_per_s": rate,
-        "ttft.p50_s": ttft_s,
-        "tpot.p50_s": 4 / rate,
-    }
-    return ThroughputRecord(
-        concurrency=4,
-        rounds=[a_round()],
-        answers=NOT_SEEN,
-        figures={
-            name: FigureRecord(mean=value, low=value, high=value, rounds=5)
-            for name, value in figures.items()
-        },
+    ttft, tpot = (
+        LatencyRecord(p50_s=each_s, p90_s=each_s, worst_s=each_s) for each_s in (ttft_s, 4 / rate)
     )
+    part = a_round(tokens_per_s=rate).model_copy(update={"ttft": ttft, "tpot": tpot})
+    return ThroughputRecord(concurrency=4, rounds=[part], answers=NOT_SEEN)
 
 
 class Shown(NamedTuple):

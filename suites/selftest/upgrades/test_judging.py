@@ -3,7 +3,7 @@ import pytest
 from fixtures.records.schema import CaseRecord, DiagnosisRecord, Unmeasured
 from fixtures.servers.expected_facts import DID_NOT_COME
 from fixtures.upgrades.judging import Judged, judge_pairs
-from fixtures.upgrades.observed import READ
+from fixtures.upgrades.observed import NAMES
 from fixtures.upgrades.pairs import PairOfRecords
 from fixtures.verdicts.upgrade.gated import GATED
 from fixtures.verdicts.upgrade.looks import Plan
@@ -39,7 +39,7 @@ def _death(record: CaseRecord) -> DiagnosisRecord:
 
 def test_every_gated_metric_is_read() -> None:
     """And nothing else: a renamed one would be compared no more."""
-    assert {metric.name for metric in GATED} == set(READ)
+    assert {metric.name for metric in GATED} == set(NAMES)
 
 
 def test_two_that_are_alike_may_ship() -> None:
@@ -50,7 +50,7 @@ def test_two_that_are_alike_may_ship() -> None:
     assert judged.answer.says == "ship", judged.answer.reasons
     assert not judged.goes_on
     compared = {one.metric.name for one in judged.comparisons}
-    assert compared == set(READ) - {"peak, encoder-profile", "peak, graph-capture"}
+    assert compared == set(NAMES) - {"peak, encoder-profile", "peak, graph-capture"}
 
 
 @pytest.mark.parametrize(

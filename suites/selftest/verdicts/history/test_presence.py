@@ -11,23 +11,16 @@ BASELINE = baseline_of(measured())
 BASELINES = {BASELINE.case_id: BASELINE}
 
 
-def test_a_cell_without_a_record_fails() -> None:
-    """One that has a baseline, was selected and is not there is named; others are not."""
-    (verdict,) = judge_presence(["a", "b", "c"], ["a", "b", "c"], ["a", "b"], ["a"])
-    assert verdict.outcome == "fail"
-    assert verdict.reason.startswith("b has a baseline, was selected, and has no record")
-
-
 def test_a_cell_that_was_renamed_fails() -> None:
-    """A baseline whose cell the matrix knows no more is named, whatever was selected."""
-    (verdict,) = judge_presence(["old"], ["new"], ["new"], ["new"])
+    """A baseline whose cell the matrix knows no more is named."""
+    (verdict,) = judge_presence(["old"], ["new"])
     assert verdict.outcome == "fail"
     assert "not in the matrix: it was renamed or removed" in verdict.reason
 
 
 def test_a_new_cell_needs_no_baseline() -> None:
     """What has none yet is nobody's fault."""
-    assert judge_presence([], ["new"], ["new"], ["new"]) == []
+    assert judge_presence([], ["new"]) == []
 
 
 def test_a_promise_that_is_not_judged_any_more_fails() -> None:
