@@ -1,15 +1,13 @@
 import random
 from collections.abc import Sequence
-from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fixtures.records.schema import AnswersRecord, GradedRecord
-from fixtures.verdicts.pairing import OVERALL, Paired, holm, judge_paired, paired, smallest_loss
-from suites.selftest.specimens import NOT_SEEN, an_answers
+from fixtures.records.schema import GradedRecord
+from fixtures.verdicts.pairing import OVERALL, Paired, holm, paired
 
 pytestmark = pytest.mark.selftest
 
@@ -36,10 +34,6 @@ def _graded(
 
 def _run(rights: Sequence[bool], skill: str = "colour") -> list[GradedRecord]:
     return [_graded(seed, correct=right, skill=skill) for seed, right in enumerate(rights)]
-
-
-def _record(graded: list[GradedRecord]) -> AnswersRecord:
-    return an_answers().model_copy(update={"graded": graded})
 
 
 def _by_skill(tests: Sequence[Paired]) -> dict[str, Paired]:
@@ -148,68 +142,3 @@ def test_no_answers_at_all_are_refused() -> None:
     """Two empty runs are not equal: there is nothing to say of them."""
     with pytest.raises(ValueError, match="nothing to pair"):
         paired([], [])
-
-
-def test_a_skill_that_lost_fails_by_its_name() -> None:
-    """One skill that fell does not hide behind others, and is told with what changed."""
-    good = _run([True] * 75, "count")
-    before = _record([*_run([True] * 75), *good])
-    after = _record([*_run([False] * 20 + [True] * 55), *good])
-    verdict = judge_paired(before, after)
-    assert verdict.outcome == "fail"
-    assert "colour 75 -> 55 of 75, 20 pictures lost, 0 gained" in verdict.reason
-    assert "count" not in verdict.reason
-
-
-def test_a_loss_spread_over_all_skills_fails_overall() -> None:
-    """What no skill shows by itself, all together do."""
-    skills = ("colour", "shape", "count", "position")
-    before = [answer for skill in skills for answer in _run([True] * 75, skill)]
-    after = [answer for skill in skills for answer in _run([False] * 5 + [True] * 70, skill)]
-    tests = _by_skill(paired(before, after))
-    assert all(tests[skill].adjusted > 0.01 for skill in skills)
-    verdict = judge_paired(_record(before), _record(after))
-    assert (verdict.outcome, verdict.reason.split(" ")[0]) == ("fail", OVERALL)
-
-
-@given(st.lists(st.booleans(), min_size=75, max_size=75), st.integers(0, 8))
-def test_as_many_lost_as_gained_pass(rights: list[bool], moved: int) -> None:
-    """Answers that changed both ways alike are scatter, however many."""
-    swapped = [*rights[moved:], *rights[:moved]]
-    verdict = judge_paired(_record(_run(rights)), _record(_run(swapped)))
-    assert verdict.outcome == "pass"
-    assert "would be seen in 80% of runs" in verdict.reason
-
-
-def test_too_few_pictures_are_inconclusive() -> None:
-    """Ten equal answers do not show that nothing was lost; ten that all fell do not either."""
-    few = _run([True] * 10)
-    for after in (few, _run([False] * 10)):
-        verdict = judge_paired(_record(few), _record(after))
-        assert verdict.outcome == "inconclusive"
-        assert "colour 10" in verdict.reason
-
-
-def test_without_kept_answers_it_is_unmeasured() -> None:
-    """A record of before answers were kept, and answers never reached, pair with nothing."""
-    kept = _record(_run([True] * 75))
-    for before, after, whose in (
-        (an_answers(), kept, "the baseline's"),
-        (kept, an_answers(), "this run's"),
-        (NOT_SEEN, kept, "the baseline's"),
-        (kept, NOT_SEEN, "this run's"),
-    ):
-        verdict = judge_paired(before, after)
-        assert (verdict.outcome, whose in verdict.reason) == ("unmeasured", True)
-
-
-@given(st.integers(1, 400), st.floats(1e-5, 0.05))
-def test_the_smallest_loss_is_caught_in_most_runs(pictures: int, alpha: float) -> None:
-    """With that share lost and none gained, the test fails in 80 % of runs."""
-    loss = smallest_loss(pictures, alpha)
-    if loss == inf:
-        assert 0.5**pictures > alpha
-    else:
-        fewest = next(n for n in range(1, pictures + 1) if 0.5**n <= alpha)
-        caught = stats.binom.sf(fewest - 1, pictures, loss)
-        assert caught == pytest.approx(0.8, abs=1e-6)
