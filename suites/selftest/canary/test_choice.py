@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -144,7 +145,22 @@ def test_a_blank_has_the_size_of_what_it_replaces() -> None:
             raw = base64.b64decode(url.partition(",")[2])
             with Image.open(io.BytesIO(raw)) as picture:
                 assert picture.size == (scene.width, scene.height)
-                assert picture.getextrema() == ((255, 255),) * 3
+                assert min(picture.tobytes()) >= 252
+                assert picture.getpixel((100, 100)) == (255, 255, 255)
+
+
+def test_no_two_blanks_are_alike() -> None:
+    """Another picture has another blank, and the same one the same."""
+
+    def blanks(seeds: int) -> list[str]:
+        bodies = [_body(asked) for asked in held_out("shape", "single", seeds)]
+        for body in bodies:
+            blank(body)
+        return [json.dumps(body["messages"][0]["content"][0]) for body in bodies]
+
+    made = blanks(200)
+    assert len(set(made)) == 200
+    assert blanks(200) == made
 
 
 def test_a_white_picture_is_a_plain_png() -> None:
