@@ -100,7 +100,7 @@ def test_it_goes_on_only_while_that_may_help(
 def test_a_comparison_is_told_in_words() -> None:
     """With both sides, the bounds, and what matters."""
     assert told(SLOW).startswith("tokens/s: worse, +8.0 % (+")
-    assert told(SLOW).endswith("+5.0 % matters), 100.0 -> 92.6 tokens/s, 12 pairs")
-    assert " at most %; " in told(EARLY)
+    assert told(SLOW).endswith("+5.0 % matters), 100.0 -> 92.6, 12 pairs")
+    assert "(at most +" in told(EARLY)
     alike = judged(MEMORY, pairs_of([2.0**33] * 6, [2.0**33] * 6))
     assert told(alike).endswith("6 pairs; all pairs alike")
