@@ -47,6 +47,26 @@ def test_kill_leaves_nobody(launch: Launcher) -> None:
     assert process.exit_status == -signal.SIGKILL
 
 
+def test_what_is_held_still_computes_nothing_until_it_goes_on(launch: Launcher) -> None:
+    """Every descendant, whatever its session; and it can be killed all the same."""
+    process = launch(FAMILY)
+    family = _family(launch)
+
+    def states() -> set[str]:
+        return {
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in family
+        }
+
+    process.hold_still()
+    wait_until(lambda: states() == {"T"}, "the standstill")
+    process.go_on()
+    wait_until(lambda: states() == {"S"}, "the going on")
+    assert process.exit_status is None
+    process.hold_still()
+    assert process.kill() == []
+    assert not any(map(is_alive, family))
+
+
 def test_terminate_reaches_the_main_process_only(launch: Launcher) -> None:
     """The server is asked as a service manager asks it: one SIGTERM to its main process."""
     process = launch(FAMILY)
