@@ -19,7 +19,8 @@ from fixtures.records.schema import CaseRecord
 
 PLANTS = Path(__file__).parent / "plants"
 _MARK = "PLANTED_RUN"
-_OF_A_SERVER = tuple(stage for stage in STAGES if stage != "selftest")
+# The others start servers of their own.
+_OF_A_SERVER = tuple(stage for stage in STAGES if stage not in ("selftest", "upgrade", "canary"))
 _TINY = """
 [[cpu]]
 model = "tiny"
