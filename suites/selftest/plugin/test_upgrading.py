@@ -4,6 +4,7 @@ from fixtures.cells.matrix import load_matrix
 from fixtures.plugin.upgrading import CANNOT_TELL, exit_code
 from fixtures.runtimes.environments import CHECKOUT
 from suites.selftest.plugin.conftest import RunPytest
+from suites.selftest.reports.test_upgrade_table import RECORD
 
 pytestmark = pytest.mark.selftest
 
@@ -68,3 +69,24 @@ def test_each_answer_has_its_exit_code(failed: int, answers: list[str], code: in
     """What cannot be told is no "do not ship"; any other failed test is one."""
     status = pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
     assert exit_code(status, failed, answers) == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [("ship", 0), ("do not ship", 1), ("cannot tell", CANNOT_TELL)]
+)
+def test_a_run_ends_with_the_code_of_its_answer(
+    small_suites: RunPytest, answer: str, code: int
+) -> None:
+    """As pytest itself ends, with the answer on the terminal."""
+    record = RECORD.model_copy(update={"answer": answer})
+    text = f"""
+        from fixtures.plugin.upgrading import ANSWERS
+        from fixtures.records.upgrade_schema import UpgradeRecord
+
+        def test_it(pytestconfig, judge_upgrade):
+            pytestconfig.stash[ANSWERS] = []
+            judge_upgrade(UpgradeRecord.model_validate_json({record.model_dump_json()!r}))
+    """
+    ended = small_suites({"test_it.py": text}, "-m", "")
+    assert ended.code == code, ended.out
+    assert f"{answer}: cpu-tiny-seqs=4-len=2048-alloc=glibc" in ended.out

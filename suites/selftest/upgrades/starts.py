@@ -12,7 +12,7 @@ from fixtures.records.schema import (
     ThroughputRecord,
     Unmeasured,
 )
-from fixtures.upgrades.pairs import PairOfRecords
+from fixtures.upgrades.sides import PairOfRecords
 from suites.selftest.specimens import NOT_SEEN, READY, a_memory, a_phase, a_record, a_round
 
 QUESTIONS = 140

@@ -4,7 +4,7 @@ from fixtures.records.schema import CaseRecord, DiagnosisRecord, Unmeasured
 from fixtures.servers.expected_facts import DID_NOT_COME
 from fixtures.upgrades.judging import Judged, judge_pairs
 from fixtures.upgrades.observed import NAMES
-from fixtures.upgrades.pairs import PairOfRecords
+from fixtures.upgrades.sides import PairOfRecords
 from fixtures.verdicts.upgrade.gated import GATED
 from fixtures.verdicts.upgrade.looks import Plan
 from suites.selftest.specimens import DIED, NOT_SEEN, a_case, a_round
