@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import psutil
 import pytest
 
-from fixtures.plugin.collection import STAGES
+from fixtures.plugin.stages import STAGES
 from fixtures.records.schema import CaseRecord
 
 PLANTS = Path(__file__).parent / "plants"
@@ -120,7 +120,7 @@ class Run:
 
     def cells(self) -> dict[int, CaseRecord]:
         """The records so far, by their cells' max_num_seqs."""
-        texts = [path.read_text() for path in self.records.glob("*/*.json")]
+        texts = [path.read_text() for path in self.records.glob("*/*-*.json")]
         records = map(CaseRecord.model_validate_json, texts)
         return {record.cell["max_num_seqs"]: record for record in records}
 

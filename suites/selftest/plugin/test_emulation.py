@@ -129,7 +129,7 @@ def test_that_a_card_is_emulated_is_said_everywhere(
     ) in ended.err
     assert ended.out.count(" (emulated) ") == 2
     assert f"gpu48: emulated {ON_H100}" in ended.out.splitlines()
-    for path in tmp_path.glob("records/*/*.json"):
+    for path in tmp_path.glob("records/*/*-*.json"):
         record = CaseRecord.model_validate_json(path.read_text())
         assert record.card_emulated == ON_H100
         assert isinstance(record.provenance.argv, list)
@@ -167,7 +167,7 @@ def test_without_room_for_a_ballast_no_server_starts(
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert "another process holds memory of this GPU (nvidia-smi lists them)" in ended.out
     assert "2 errors" in ended.out
-    assert list(tmp_path.glob("records/*/*.json")) == []
+    assert list(tmp_path.glob("records/*/*-*.json")) == []
 
 
 @pytest.mark.usefixtures("h100")

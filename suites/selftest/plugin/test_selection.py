@@ -5,7 +5,7 @@ import pytest
 
 from fixtures.cells.cards import CARDS
 from fixtures.cells.matrix import load_matrix
-from fixtures.plugin.collection import STAGES
+from fixtures.plugin.stages import STAGES
 from fixtures.runtimes.environments import CHECKOUT
 from fixtures.servers.devices import absent_cards
 from suites.selftest.plugin.conftest import RunPytest

@@ -47,7 +47,7 @@ def test_a_running_server_is_questioned(
         *("suites/startup", "suites/memory", "suites/answers"),
     )
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED, ended.stdout
-    (path,) = tmp_path.glob("*/*.json")
+    (path,) = tmp_path.glob("*/*-*.json")
     record = CaseRecord.model_validate_json(path.read_text())
     assert isinstance(record.answers, AnswersRecord)
     assert {v.about: v.outcome for v in record.verdicts} == {

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.records.upgrade_schema import UpgradeRecord
+from fixtures.records.upgrade_schema import FOLDER, UpgradeRecord
 from fixtures.runtimes.environments import CHECKOUT
 from fixtures.runtimes.runtime import Runtime
-from fixtures.upgrades.gate import FOLDER
 
 pytestmark = pytest.mark.selftest
 
