@@ -129,7 +129,7 @@ def test_a_command_has_the_servers_environment_and_no_input(launch: Launcher) ->
 
 def test_a_command_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that does not answer holds nothing up for ever: the command is killed."""
-    monkeypatch.setattr(guardian, "COMMAND_WITHIN_S", 1.0)
+    monkeypatch.setattr(guardian, "COMMAND_WITHIN_S", 3.0)
     server = guardian._Server.__new__(guardian._Server)
     hangs = program("tell('pid', os.getpid()); time.sleep(600)", tmp_path)
     server.order = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixtures.servers.log import LogTail, read_lines, stripped
+from fixtures.servers.log import LogTail, hide_secrets, read_lines, stripped
 
 pytestmark = pytest.mark.selftest
 
@@ -61,6 +61,32 @@ def test_what_every_line_begins_with_is_taken_off(before: str) -> None:
 def test_what_is_no_prefix_stays(line: str) -> None:
     """A line that only resembles one of those forms is left as it is."""
     assert stripped(line) == line
+
+
+def test_no_line_that_is_read_tells_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither as it grows nor as a whole; and once it has ended, nor does the file."""
+    monkeypatch.setenv("SOME_API_KEY", "quite-unusual")
+    path = tmp_path / "server.log"
+    path.write_bytes(b"\xffkey quite-unusual\npip: https://alice:pass@host/x\n")
+    told = ["\ufffdkey [redacted]", "pip: https://[redacted]@host/x"]
+
+    assert LogTail(path).new_lines() == read_lines(path) == told
+    hide_secrets(path)
+    assert path.read_bytes() == b"\xffkey [redacted]\npip: https://[redacted]@host/x\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_log_without_secrets_is_not_written_anew(tmp_path: Path) -> None:
+    """It stays the file that it was; one that is not there stays away."""
+    path = tmp_path / "server.log"
+    hide_secrets(path)
+    assert not path.exists()
+    path.write_text("nothing to hide\n")
+    before = path.stat()
+    hide_secrets(path)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 @given(st.text())

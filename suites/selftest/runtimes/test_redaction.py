@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.records.redaction import REDACTED, is_secret_name, redacted, redacted_text, secrets_of
+from fixtures.runtimes.redaction import (
+    REDACTED,
+    is_secret_name,
+    redacted,
+    redacted_text,
+    secrets_of,
+)
 
 pytestmark = pytest.mark.selftest
 
@@ -22,6 +28,8 @@ TOKEN = "hf_" + "aB3" * 9
         "api_key='sekret-value-1'",
         "HF_TOKEN=sekret-value-1 vllm serve",
         '{"password": "sekret-value-1"}',
+        "Namespace(api_key=['sekret-value-1'], port=1)",
+        "Namespace(hf_token='sekret-value-1')",
         "https://alice:sekret-value-1@host/simple",
         "https://sekret-value-1@host/simple",
         "https://host/file?X-Amz-Signature=sekret-value-1&x=1",
@@ -41,6 +49,7 @@ def test_a_secret_in_a_text_is_not_told(text: str) -> None:
     "text",
     [
         "stop token ignored: 12 answers",
+        "Namespace(api_key=None, hf_token=True, token: \nnext line)",
         "Avg generation throughput: 12.3 tokens/s, Running: 4 reqs",
         "--max-num-batched-tokens 8192 --limit-mm-per-prompt '{\"image\": 1}'",
         "--tokenizer-mode auto",
