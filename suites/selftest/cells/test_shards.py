@@ -49,17 +49,6 @@ def test_shards_differ_by_no_more_than_the_largest_cell(weights: dict[str, float
         assert all(borne)
 
 
-@given(WEIGHTS, st.integers(2, 12), st.sampled_from([0.0, 100.0, 10_000.0]))
-def test_a_first_shard_that_has_something_already_gets_less(
-    weights: dict[str, float], of: int, first_has: float
-) -> None:
-    """What it has counts as its share; the others are never left empty for it."""
-    borne = _borne(weights, deal(weights, of, first_has))
-    assert borne[0] == 0 or borne[0] + first_has - min(borne[1:]) <= max(weights.values())
-    if len(weights) >= of:
-        assert all(borne[1:])
-
-
 def test_the_cpu_card_is_dealt_over_three() -> None:
     """Four cells that are asked and three that are not: the longest shard is 38 % of the whole."""
     weights = {case.id: weight_s(case, ()) for case in CPU if case.every_run}

@@ -118,7 +118,7 @@ def test_a_missing_shard_is_named_and_red(root: Path) -> None:
     """What there is is joined all the same."""
     ended = _merge(root, "run-1", "run-3", f"--into={root / 'joined'}")
     assert ended.returncode == 1
-    assert f"no run has a record of: {', '.join(DEALT[1])}" in ended.stderr
+    assert f"there is no record of: {', '.join(['shard 2/3', *DEALT[1]])}\n" in ended.stderr
     joined = read_whole("joined", root)
     assert [case.case_id for case in joined.cases] == [c for c in CELLS if c not in DEALT[1]]
 

@@ -73,8 +73,12 @@ def test_the_worst_end_is_the_wholes(codes: tuple[int, int, int], whole: int) ->
 @pytest.mark.parametrize("other", [0, 8])
 def test_a_shard_that_was_killed_leaves_the_end_unmeasured(other: int) -> None:
     """With the shard, and never green; neither is it known when the whole ended."""
-    ends = [{"exit_code": other}, {"exit_code": KILLED, "ended_at": KILLED}, {"exit_code": 0}]
-    runs = [changed(run, **end) for run, end in zip(three_shards(), ends, strict=True)]
+    first, second, third = three_shards()
+    runs = [
+        changed(first, exit_code=other),
+        changed(second, exit_code=KILLED, ended_at=KILLED),
+        changed(third, exit_code=0),
+    ]
     record = _joined(runs).record
     said = Unmeasured(unmeasured=f"run-2 (shard 2/3): {KILLED.unmeasured}")
     assert (record.exit_code, record.ended_at) == (said, said)
@@ -84,7 +88,7 @@ def test_a_cell_that_nobody_has_a_record_of_is_red_and_named() -> None:
     """Also where every shard that is there was green."""
     first, second, _ = (changed(run, exit_code=0) for run in three_shards())
     joined = _joined([first, second])
-    assert joined.missing == DEALT[2]
+    assert joined.missing == ("shard 3/3", *DEALT[2])
     assert joined.record.exit_code == 1
     left = [one.what for one in joined.record.left_out]
     assert left == [NIGHTLY.what, "cells of shard 3/3"]
@@ -92,9 +96,8 @@ def test_a_cell_that_nobody_has_a_record_of_is_red_and_named() -> None:
 
 def test_a_comparison_that_did_not_come_is_missing() -> None:
     """A record of one of its starts, or of the same cell, does not stand for it."""
-    one = changed(a_run("run-1", CELLS[:2], (1, 1), planned=[]), compared=[CELLS[1]])
     cells = [PlannedCell(case_id=name, card="cpu") for name in CELLS[:2]]
-    one = changed(one, planned=cells, exit_code=0)
+    one = a_run("run-1", CELLS[:2], (1, 1), planned=cells, compared=[CELLS[1]])
     assert _joined([one]).missing == (f"the comparison on {CELLS[1]}",)
     compared = one._replace(comparisons=[a_comparison("run-1", CELLS[1], RECORD)])
     assert _joined([compared]).missing == ()
