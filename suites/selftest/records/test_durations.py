@@ -10,6 +10,7 @@ from fixtures.records.durations import (
     Earlier,
     expected,
     expected_comparisons,
+    sum_of,
     took_s,
     total_s,
 )
@@ -46,6 +47,7 @@ def test_what_went_less_far_or_further_does_not_count() -> None:
     assert _expected(start) == UNKNOWN.whole_s
     assert _expected([*start, *_took(80.0)]) == 80.0
     assert _expected([*start, *_took(80.0)], ()) == 30.0
+    assert _expected(_took(80.0, verdicts=[])) == UNKNOWN.whole_s
 
 
 def test_a_cell_of_which_nothing_is_known_has_no_time() -> None:
@@ -90,6 +92,8 @@ def test_a_comparison_that_goes_on_tells_no_time() -> None:
 def test_a_sum_says_of_how_many_it_is_not() -> None:
     """What is unknown is counted, and not added as nothing."""
     assert total_s([80.0, NOT_SEEN, 20.0]) == (100.0, 1)
+    assert sum_of(80.0, 20.0) == 100.0
+    assert sum_of(80.0, NOT_SEEN) == UNKNOWN.whole_s
 
 
 def test_the_newest_runs_are_read_and_copies_once(tmp_path: Path) -> None:
