@@ -147,7 +147,9 @@ def test_all_memory_is_given_back(record: CaseRecord) -> None:
 
 def test_the_table_shows_it(quiet: GpuRun, record: CaseRecord) -> None:
     """A row has peak and budget, and another the phases, and nothing is said against them."""
-    rows = [line.split() for line in quiet.output.splitlines() if line.startswith(record.case_id)]
+    rows = [
+        line.split() for line in quiet.output.splitlines() if line.startswith(f"{record.case_id} ")
+    ]
     judged, phases = rows
     assert judged[3:] == ["29,798", "/", "45,056", "-", "-", "pass"]
     assert phases[1:8] == ["16,179", "29,798", "19,456", "19,456", "19,456", "19,456", "19,456"]

@@ -19,6 +19,9 @@ USAGE_ERROR = pytest.ExitCode.USAGE_ERROR
         "--questions=0",
         "--questions=many",
         "--allocator-witness=maybe",
+        "--shard=0/3",
+        "--shard=4/3",
+        "--shard=x",
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(small_suites: RunPytest, argument: str) -> None:
