@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from suites.selftest.plugin.conftest import SECOND, Ended, RunPytest
-from suites.selftest.plugin.test_keeping import MIXED, PASSES
+from suites.selftest.plugin.test_keeping import MIXED, PASSES, SOAKS
 
 pytestmark = pytest.mark.selftest
 
@@ -19,7 +19,7 @@ def test_github_is_told_of_every_failure_where_it_stands(
 ) -> None:
     """Of a test with its line, of a cell with that of the matrix, from the repository's root."""
     env = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path.parent)}
-    ended = small_run({"startup/test_it.py": MIXED}, env=env)
+    ended = small_run({"startup/test_it.py": MIXED, "soak/test_it.py": SOAKS}, env=env)
     errors = [line for line in _commands(ended) if line.startswith("::error ")]
     root = tmp_path.name
     line = 1 + MIXED.splitlines().index("def test_of_no_cell():")
@@ -29,7 +29,8 @@ def test_github_is_told_of_every_failure_where_it_stands(
     assert errors[1].startswith(f"::error title={SECOND}%3A start%3A fail,file={root}/matrix.toml,")
     assert errors[1].endswith(",line=7::too late")
     assert [error.partition("::OSError")[2] for error in errors[2:]] == [": no room"] * 2
-    assert any(line.startswith("::notice title=left out%3A all gpu24") for line in _commands(ended))
+    notice = '::notice title=left out%3A soak of cpu cells::it runs with -m "cpu and soak"'
+    assert _commands(ended)[-1] == notice
 
 
 def test_nobody_else_is_told(small_run: RunPytest) -> None:

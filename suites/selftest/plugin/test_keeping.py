@@ -16,6 +16,13 @@ from fixtures.verdicts.verdict import Verdict
 def test_it(deployment, judge):
     judge(Verdict("start", "pass", "as it should"))
 """
+SOAKS = """
+import pytest
+
+@pytest.mark.soak
+def test_it(case):
+    pass
+"""
 MIXED = """
 import pytest
 from fixtures.verdicts.verdict import Verdict
@@ -67,9 +74,8 @@ def test_a_run_is_kept_with_what_it_was_to_do_and_how_it_ended(
     small_run: RunPytest, tmp_path: Path
 ) -> None:
     """Cells, arguments, variables, counts, the exit code, and what was left out with the reason."""
-    ended = small_run(
-        {"startup/test_it.py": PASSES}, env={"MINICPMV_READY_TIMEOUT": "60", "HF_TOKEN": "x" * 20}
-    )
+    files = {"startup/test_it.py": PASSES, "soak/test_it.py": SOAKS}
+    ended = small_run(files, env={"MINICPMV_READY_TIMEOUT": "60"})
     assert ended.code == 0, ended.out
     run = _kept(tmp_path)
     assert [cell.case_id for cell in run.planned] == run.own == [FIRST, SECOND]
@@ -81,9 +87,12 @@ def test_a_run_is_kept_with_what_it_was_to_do_and_how_it_ended(
     assert run.run_id == run_folder(tmp_path).name
     assert ("-m", "cpu") in zip(run.args, run.args[1:], strict=False)
     assert run.variables == {"MINICPMV_READY_TIMEOUT": "60"}
-    assert ended.out.count("left out") == bool(run.left_out)
-    for one in run.left_out:
-        assert f"{one.what}: {one.why}" in ended.out
+    (left_out,) = run.left_out
+    assert (left_out.what, left_out.why) == (
+        "soak of cpu cells",
+        'it runs with -m "cpu and soak"',
+    )
+    assert f"{left_out.what}: {left_out.why}" in ended.out.splitlines()
 
 
 def test_every_failure_is_kept_with_its_reason(small_run: RunPytest, tmp_path: Path) -> None:
