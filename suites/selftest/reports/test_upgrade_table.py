@@ -93,7 +93,7 @@ def test_what_could_not_be_told_says_what_would_tell() -> None:
 
 
 def test_words_from_elsewhere_are_shown_and_obeyed_by_nobody() -> None:
-    """Of a log, a model's folder or a metric: neither a terminal's controls nor GitHub's commands."""
+    """Of a log, a model's folder or a metric: no terminal's controls, no GitHub's commands."""
     said = "\x1b[2J\n::error::x"
     changes = {"reasons": [said], "left_out": [said], "case_id": said, "remarks": [said]}
     side = SIDE.model_copy(update={"vllm_version": said})
