@@ -43,11 +43,6 @@ class Asked(NamedTuple):
 _A_TINY_CELL = Asked()
 
 
-def _inherited() -> dict[str, str]:
-    """Without what tells a run that it speaks to a pull request."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-
-
 def _is_living(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -83,7 +78,7 @@ class Run:
                     *(f"suites/{stage}" for stage in asked.stages),
                 ],
                 cwd=root,
-                env={**_inherited(), **asked.env, name: value, "PYTHONPATH": str(PLANTS)},
+                env={**os.environ, **asked.env, name: value, "PYTHONPATH": str(PLANTS)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -70,6 +70,17 @@ def test_a_failed_selftest_is_told_too(small_suites: RunPytest, tmp_path: Path) 
     assert summary.startswith("## MiniCPM-V on vLLM: fail\n\ntests: 1 failed\n")
 
 
+def test_a_run_that_a_test_started_tells_nothing(small_run: RunPytest, tmp_path: Path) -> None:
+    """It inherits the variables of the run that it is a part of, and speaks to nobody."""
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "step.md"),
+        "PYTEST_CURRENT_TEST": "suites/selftest/test_it.py::test_it (call)",
+    }
+    assert _commands(small_run({"startup/test_it.py": MIXED}, env=env)) == []
+    assert not (tmp_path / "step.md").exists()
+
+
 def test_collecting_alone_tells_nothing(small_run: RunPytest, tmp_path: Path) -> None:
     """There is no run of which something could be said."""
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "step.md")}

@@ -116,3 +116,13 @@ def test_colour_is_used_only_when_asked_for() -> None:
     """A log file gets no escape sequences, a terminal does."""
     assert "\x1b[" not in render_table([_judged("fail")], 100, color=False)
     assert "\x1b[" in render_table([_judged("fail")], 100, color=True)
+
+
+def test_a_reason_is_shown_and_obeyed_by_nobody() -> None:
+    """A model's words clear no screen, and begin no line as a command of GitHub's."""
+    text = render_table(
+        [_judged("fail", "said \x1b[2J\n  ::add-mask::a ##[error]b")], 100, color=False
+    )
+    assert r"peak memory: fail: said \x1b[2J" in text
+    assert "|   ::add-mask::a ##\\x5berror]b" in text.splitlines()
+    assert "\x1b" not in text

@@ -90,3 +90,14 @@ def test_what_could_not_be_told_says_what_would_tell() -> None:
     """More pairs, where only they are wanting."""
     record = RECORD.model_copy(update={"answer": "cannot tell", "more_pairs": 9})
     assert "9 more pairs would probably tell" in render_upgrades([record], color=False)
+
+
+def test_words_from_elsewhere_are_shown_and_obeyed_by_nobody() -> None:
+    """Of a log, a model's folder or a metric: no terminal's controls, no GitHub's commands."""
+    said = "\x1b[2J\n::error::x"
+    changes = {"reasons": [said], "left_out": [said], "case_id": said, "remarks": [said]}
+    side = SIDE.model_copy(update={"vllm_version": said})
+    text = render_upgrades([RECORD.model_copy(update={**changes, "baseline": side})], color=False)
+    assert "\x1b" not in text
+    assert r"\x1b[2J" in text
+    assert not any(line.lstrip().startswith("::") for line in text.splitlines())
