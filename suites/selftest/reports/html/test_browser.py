@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +14,9 @@ from fixtures.plugin.browser import find_browser
 from fixtures.records.runs import read_whole
 from fixtures.records.schema import VerdictRecord
 from fixtures.reports.html import write_report
-from suites.selftest.reports.html.pages import a_run, judged
+from fixtures.reports.html.writing import plotly_js
+from suites.selftest.reports.html.loaded import loaded_run
+from suites.selftest.reports.html.pages import a_run, html_of, judged
 from suites.selftest.reports.html.test_injection import EVIL
 
 pytestmark = [pytest.mark.selftest, pytest.mark.browser]
@@ -111,6 +114,25 @@ def test_a_click_on_a_square_opens_its_cell_and_draws_it(opened: Opened) -> None
     page.locator(f"{WIDE} > summary").click()
     page.locator(SQUARE).click()
     expect(page.locator(f"{WIDE}[open]")).to_have_count(1)
+
+
+def test_every_kind_of_plot_is_drawn(browser: Browser, tmp_path: Path) -> None:
+    """In both schemes, and again where the scheme changes."""
+    report = tmp_path / "index.html"
+    report.write_text(html_of(*loaded_run()), "utf-8")
+    shutil.copy(plotly_js(), tmp_path)
+    context = browser.new_context()
+    opened = _open(context.new_page(), report)
+    opened.page.locator("a.square").click()
+    for kind in ("memory", "latency", "rates", "soak", "overlay"):
+        figure = opened.page.locator(f"figure.{kind}")
+        figure.scroll_into_view_if_needed()
+        expect(figure.locator(".main-svg").first).to_be_visible()
+        expect(figure.locator(".trace path, .trace .point").first).to_be_attached()
+    opened.page.emulate_media(color_scheme="dark")
+    expect(opened.page.locator("figure[data-drawn=failed]")).to_have_count(0)
+    assert opened.said == []
+    context.close()
 
 
 def test_what_did_not_pass_is_open_from_the_beginning(opened: Opened) -> None:

@@ -25,7 +25,7 @@ def test_a_run_ships_where_all_that_was_planned_was_seen_to_pass() -> None:
     """And says what came nearest to its budget."""
     line = headline(a_run(judged()))
     assert line.answer == "ships"
-    assert line.said == f"1 of 1 planned cells pass; nearest to its budget is {CASE} with 75 %"
+    assert line.said == f"1 of 1 planned cells pass; nearest to its budget is {CASE} with 75\u00a0%"
     assert line.against == ()
 
 
