@@ -26,6 +26,8 @@ WIDE: Final = '[id="cell-cpu-wide-seqs=4-len=4096-alloc=glibc"]'
 MISSING: Final = '[id="cell-cpu-tiny-seqs=4-len=2048-alloc=glibc"]'
 SQUARE: Final = 'a.square[href="#cell-cpu-wide-seqs=4-len=4096-alloc=glibc"]'
 DRAWN: Final = f"{WIDE} figure.memory .main-svg"
+# The whole suite may run beside it.
+expect.set_options(timeout=30_000)
 # No window, no sandbox that root could not have, and nothing that asks the network by itself.
 ARGUMENTS: Final = (
     "--no-sandbox",
@@ -187,6 +189,7 @@ def test_the_page_is_as_wide_as_the_window(browser: Browser, report: Path, width
     context = browser.new_context(viewport={"width": width, "height": 900})
     page = _open(context.new_page(), report).page
     page.locator("#open-all").click()
+    page.locator(f"{WIDE} figure.memory").scroll_into_view_if_needed()
     expect(page.locator(DRAWN).first).to_be_visible()
     for more in page.locator("details.more > summary").all():
         more.click()

@@ -136,6 +136,24 @@ def test_a_cell_without_samples_says_why_there_is_no_plot(tmp_path: Path) -> Non
     assert "3,072 / 4,096" in read
 
 
+def test_the_worst_cells_come_first() -> None:
+    """Whatever the plan's order: first what failed, last what is none of the run's business."""
+    fail, doubt = (
+        VerdictRecord(about="answers", outcome=outcome, reason="so it is")
+        for outcome in ("fail", "inconclusive")
+    )
+    ids = [f"cpu-tiny-seqs={n}-len=2048-alloc=glibc" for n in range(1, 5)]
+    cases = (
+        judged(ids[0]),
+        judged(ids[1], doubt),
+        judged(ids[2], verdicts=[]),
+        judged(ids[3], fail),
+    )
+    parts = Parts(html_of(a_run(*cases, planned=[ids[0], ids[1], ids[3]])))
+    marks = [cell["data-mark"] for cell in parts.classed("cell")]
+    assert marks == ["fail", "inconclusive", "pass", "not judged"]
+
+
 def test_failures_outside_of_cells_are_told() -> None:
     """They are named with their reasons, above everything else."""
     parts = Parts(html_of(a_run(judged(), failures=[a_failure(reason="E  disk is full")])))
