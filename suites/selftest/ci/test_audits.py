@@ -30,10 +30,10 @@ class Fault(NamedTuple):
 
 
 CHECKOUT_PIN = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
-KEEPS_NO_TOKEN = "        with:\n          persist-credentials: false\n"
+LEAVES_NOTHING = "        with:\n          persist-credentials: false\n"
 FAULTS = [
     Fault("nightly", CHECKOUT_PIN, "actions/checkout@v7", "unpinned-uses"),
-    Fault("nightly", KEEPS_NO_TOKEN, "", "artipacked"),
+    Fault("nightly", LEAVES_NOTHING, "", "artipacked"),
     Fault("nightly", "permissions: {}", "permissions: write-all", "excessive-permissions"),
     Fault("pull-request", "  pull_request:", "  pull_request_target:", "dangerous-triggers"),
     Fault("release-gate", '--card="$CARD"', "--card=${{ inputs.card }}", "template-injection"),

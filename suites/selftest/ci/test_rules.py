@@ -134,7 +134,7 @@ def test_forks_have_no_nights() -> None:
 )
 def test_after_servers_nothing_is_left_and_records_are_kept(name: str, key: str) -> None:
     """However the job went: first the reaper, and then the records, of which there must be some."""
-    ran, *after = [step for step in _of(name, key) if step.name in SERVERS or step.always]
+    ran, *after = (step for step in _of(name, key) if step.name in SERVERS or step.always)
     assert ran.script.splitlines()[-1].startswith("exec ci/suite")
     assert after[0].script == "ci/reap"
     assert after[-1].told["uses"].startswith("actions/upload-artifact@")

@@ -84,7 +84,7 @@ def test_what_the_suite_is_called_with(sandbox: Sandbox) -> None:
     assert _run(sandbox, THE_SUITE[0]).calls == [["suite"]]
     records = str(sandbox.temp / "records")
     assert _run(sandbox, THE_SUITE[1]).calls == [
-        ["suite", "-m", "gpu48 and nightly", "--shard", "2/3", "--records", records]
+        ["suite", "-m", "gpu48 and nightly", "--shard=2/3", f"--records={records}"]
     ]
     gate = ["suite", "-m", "upgrade", "--baseline=pypi:vllm==0.32.0"]
     gate += ["--candidate=pypi:vllm==0.33.0", "--card=gpu48"]
@@ -195,23 +195,41 @@ def test_a_refusal_to_merge_is_red(sandbox: Sandbox, code: int) -> None:
     assert _merge(sandbox, 3).code == code
 
 
-@pytest.mark.parametrize(
-    "where",
-    [
-        ("pull-request", "cpu", "Show the report"),
-        ("nightly", "merge", "Show the report"),
-        ("release-gate", "compare", "Show the report"),
-    ],
-    ids=lambda where: where[0],
-)
-def test_the_report_is_in_the_summary(sandbox: Sandbox, where: tuple[str, str, str]) -> None:
-    """Added to what other steps wrote there; a report that cannot be made is red."""
-    sandbox.put(".records/20261125T000000Z-abcd/run.json")
-    sandbox.put("temp/records/20261125T000000Z-abcd/run.json")
-    sandbox.summary.write_text("before\n")
-    assert _run(sandbox, where).code == 0
-    assert sandbox.summary.read_text() == "before\n# suite report\n"
+REPORTS = {
+    "pull-request": ("cpu", ".records/20261125T000000Z-abcd"),
+    "nightly": ("merge", "merged"),
+    "release-gate": ("compare", "temp/records/20261125T000000Z-abcd"),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_each_run_has_its_report(sandbox: Sandbox, name: str) -> None:
+    """Of the one run that the job has; a report that cannot be made is red."""
+    job, folder = REPORTS[name]
+    sandbox.put(f"{folder}/run.json")
+    sandbox.put("table.txt")
+    where = (name, job, "Write the report")
+    (call,) = _run(sandbox, where).calls
+    assert call[:2] == ["suite", "report"]
+    assert (sandbox.folder / call[2]) == sandbox.folder / folder
     sandbox.exits["report"] = 4
+    assert _run(sandbox, where).code == 4
+
+
+def test_the_summary_of_a_night_is_the_table(sandbox: Sandbox) -> None:
+    """As merging printed it, added to what other steps wrote there."""
+    sandbox.summary.write_text("before\n")
+    _merge(sandbox, 3)
+    assert _run(sandbox, ("nightly", "merge", "Write the report")).code == 0
+    assert sandbox.summary.read_text() == "before\n```\n# suite merge\n```\n"
+
+
+def test_a_night_gets_into_the_history(sandbox: Sandbox) -> None:
+    """The merged run, once; a history that cannot be written is red."""
+    where = ("nightly", "merge", "Add to the history")
+    add = ["suite", "history", "add", "merged", "--file", "history.sqlite"]
+    assert _run(sandbox, where).calls == [add]
+    sandbox.exits["history"] = 4
     assert _run(sandbox, where).code == 4
 
 
@@ -229,21 +247,22 @@ def test_gitlab_deals_a_night_out(sandbox: Sandbox, code: int) -> None:
     sandbox.exits["-m"] = code
     env = {"CARD": "gpu48", "CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "3"}
     ran = sandbox.run(BASH, gitlab_script("gpu48"), env)
-    options = ["--shard", "2/3", "--records=records", "--junitxml=junit.xml"]
+    options = ["--shard=2/3", "--records=records", "--junitxml=junit.xml"]
     assert (ran.code, ran.calls) == (code, [["suite", "-m", "gpu48 and nightly", *options]])
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
 def test_gitlab_merges_what_the_shards_left(sandbox: Sandbox, code: int) -> None:
-    """All runs are named; what cannot be merged does not get into the history."""
+    """All runs are named, and what merging says is the job's; report and history come after it."""
     sandbox.exits["merge"] = code
     for number in range(3):
         sandbox.put(f"records/run{number}/run.json")
     ran = sandbox.run(BASH, gitlab_script("gpu48-merge"))
     runs = [f"records/run{number}/" for number in range(3)]
     assert ran.code == code
-    assert ran.calls[0] == ["suite", "merge", *runs, "--into", "merged"]
-    assert [call[1] for call in ran.calls[1:]] == ([] if code else ["history"])
+    assert ran.calls == [["suite", "merge", *runs, "--into", "merged"]]
+    after = sandbox.run(BASH, gitlab_script("gpu48-merge", "after_script"))
+    assert [call[1] for call in after.calls] == ["report", "history"]
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
@@ -252,22 +271,22 @@ def test_buildkite_deals_a_night_out(sandbox: Sandbox, code: int) -> None:
     sandbox.exits["-m"] = code
     env = {"BUILDKITE_PARALLEL_JOB": "2", "BUILDKITE_PARALLEL_JOB_COUNT": "3"}
     ran = sandbox.run(BASH, buildkite_script("gpu48"), env)
-    options = ["--shard", "3/3", "--records=records"]
+    options = ["--shard=3/3", "--records=records"]
     assert (ran.code, ran.calls) == (code, [["suite", "-m", "gpu48 and nightly", *options]])
     assert ran.became
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
 def test_buildkite_merges_what_the_shards_left(sandbox: Sandbox, code: int) -> None:
-    """What the agent fetched is merged, and a refusal is the step's."""
+    """What the agent fetched is merged and reported, and what merging says is the step's."""
     sandbox.exits["merge"] = code
     sandbox.put("records/run0/run.json")
     ran = sandbox.run(BASH, buildkite_script("gpu48-merge"))
     assert ran.code == code
-    fetched, merged, *reported = ran.calls
+    fetched, merged, reported = ran.calls
     assert fetched == ["buildkite-agent", "artifact", "download", "**", ".", "--step", "gpu48"]
     assert merged == ["suite", "merge", "records/run0/", "--into", "merged"]
-    assert [call[1] for call in reported] == ([] if code else ["report"])
+    assert reported == ["suite", "report", "merged"]
 
 
 def test_expressions_are_filled_in_or_missed() -> None:
