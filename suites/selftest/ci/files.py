@@ -105,9 +105,10 @@ def scripts() -> Iterator[tuple[str, str]]:
                     yield f"gitlab: {key}: {part}", gitlab_script(key, part)
     for one in read(BUILDKITE)["steps"]:
         yield f"buildkite: {one['key']}", buildkite_script(one["key"])
-    for path in (CHECKOUT / ".buildkite" / "hooks" / "pre-exit", CHECKOUT / "ci" / "reap"):
+    for name in (".buildkite/hooks/pre-exit", "ci/reap", "ci/in-cgroup"):
+        path = CHECKOUT / name
         assert os.access(path, os.X_OK)
-        yield str(path.relative_to(CHECKOUT)), path.read_text()
+        yield name, path.read_text()
 
 
 def gitlab_script(job: str, part: str = "script") -> str:

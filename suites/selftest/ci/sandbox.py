@@ -11,6 +11,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
 
+from fixtures.runtimes.environments import CHECKOUT
+
 # Ends with the status that `exits.json` has for its first word.
 _STUB = """\
     import json, os, sys
@@ -45,6 +47,8 @@ class Sandbox:
         self.summary = folder / "summary.md"
         self.exits: dict[str, int] = {}
         self.temp.mkdir(parents=True)
+        own = self.put("ci/in-cgroup", (CHECKOUT / "ci" / "in-cgroup").read_text())
+        own.chmod(0o755)
         for name in ("ci/suite", "ci/reap", "bin/buildkite-agent"):
             self.put(name, f"#!{sys.executable} -I\n" + dedent(_STUB)).chmod(0o755)
 
@@ -65,6 +69,8 @@ class Sandbox:
             cwd=self.folder,
             env={
                 "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                # No cgroup is made.
+                "CGROUP_ROOT": str(self.temp),
                 "RUNNER_TEMP": str(self.temp),
                 "GITHUB_STEP_SUMMARY": str(self.summary),
                 **(env or {}),

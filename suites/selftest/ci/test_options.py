@@ -23,7 +23,9 @@ ENVIRONMENT = {
     "BUILDKITE_PARALLEL_JOB": "0",
     "BUILDKITE_PARALLEL_JOB_COUNT": "3",
 }
-CALLERS = [(where, script) for where, script in scripts() if "ci/suite" in script]
+CALLERS = [
+    (where, script) for where, script in scripts() if "ci/suite" in script and "#!" not in script
+]
 
 
 def _calls(folder: Path, script: str) -> list[list[str]]:

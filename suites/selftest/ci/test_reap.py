@@ -73,7 +73,7 @@ def _reap(folder: Path, grace_s: float) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_a_killed_guardian_left_is_ended(stranded: Stranded, tmp_path: Path) -> None:
-    """The engine and the scratch folder go, both are named, and it is a fault."""
+    """The engine goes and its scratch folder with it, both are named, and it is a fault."""
     stranded.kill_guardian()
     stranded.kill_suite()
     assert is_alive(stranded.engine)
@@ -82,7 +82,7 @@ def test_what_a_killed_guardian_left_is_ended(stranded: Stranded, tmp_path: Path
     assert not stranded.scratch.exists()
     assert f"ci/reap: ended process {stranded.engine} (python" in reaped.stdout
     assert f"of suite {owner_of(stranded.suite.pid)}\n" in reaped.stdout
-    assert f"ci/reap: ended folder {stranded.scratch}\n" in reaped.stdout
+    assert f"ci/reap: removed folder {stranded.scratch}\n" in reaped.stdout
     assert reaped.returncode == 1
 
 
