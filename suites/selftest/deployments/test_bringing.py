@@ -1,5 +1,7 @@
 """What a server is started with for the witness within its engine."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from fixtures.deployments.launched import LaunchedDeployment
 from fixtures.memory.allocator_folder import PLUGIN
 from fixtures.records.store import RunStore
 from fixtures.runtimes.engine import find_engine
+from fixtures.runtimes.owner import owner_of
 from fixtures.runtimes.runtime import Build, ImageRuntime, PythonRuntime
+from fixtures.servers.leftovers import owner_in
 from suites.selftest.conftest import CardMaker
 from suites.selftest.specimens import a_case
 from suites.selftest.standin.engine import StandIn
@@ -54,6 +58,18 @@ def launched(request: pytest.FixtureRequest) -> Launched:
 
 def _folder(plan: Plan) -> Path:
     return plan.store.case_folder(a_case().id) / "allocator"
+
+
+def test_a_scratch_folder_tells_whose_it_is(
+    plan: Plan, launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name `ci/reap` knows what is left of a suite that is gone."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    launched(plan)
+    (scratch,) = temporary.iterdir()
+    assert owner_in(str(scratch)) == owner_of(os.getpid())
 
 
 def test_a_server_is_told_where_its_witness_writes(plan: Plan, launched: Launched) -> None:
