@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.cells.cards import GIB
 from fixtures.frontier.memory_model import Expected
-from fixtures.frontier.point import Observation, Point, Space
+from fixtures.frontier.point import Growing, Observation, Point, Space
 from fixtures.frontier.search import Budget, Done, Expects, propose
 from fixtures.records.part import Unmeasured
 
@@ -171,6 +171,19 @@ def test_the_largest_length_is_found_for_each_number_of_sequences() -> None:
         "seqs=8-alloc=default: max_model_len fits up to 4096, 8192 does not",
         "seqs=16-alloc=default: max_model_len fits up to 2048, 4096 does not",
     ]
+
+
+def test_the_largest_share_of_the_card_is_found_without_leaps() -> None:
+    """0.95 is no doubling of 0.5 on a card: each next share is run, where nothing is known."""
+    shares = (0.5, 0.8, 0.9, 0.95)
+    space = Space((32,), (4096,), ("default",), gpu_memory_utilization=shares)
+    seen: list[Observation] = []
+    along: Growing = "gpu_memory_utilization"
+    while not isinstance(found := propose(space, seen, KNOWS_NOTHING, BUDGET, along), Done):
+        never = Unmeasured(unmeasured="not looked at")
+        seen.append(Observation(found, (found.gpu_memory_utilization or 0) < 0.95, never, never))
+    assert [start.point.gpu_memory_utilization for start in seen] == list(shares)
+    assert found.frontier.claims[0].largest == 0.9
 
 
 def test_a_step_smaller_than_the_sequences_is_never_proposed() -> None:
