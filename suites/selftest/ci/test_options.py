@@ -32,7 +32,7 @@ def _calls(folder: Path, script: str) -> list[list[str]]:
     sandbox = Sandbox(folder / "checkout")
     for run in ("temp/records/a", ".records/a", "records/a", "shards/a", "shards/b", "shards/c"):
         sandbox.put(f"{run}/run.json")
-    sandbox.put("table.txt")
+    sandbox.put("merged/summary.md")
     ran = sandbox.run(("bash", "-euo", "pipefail"), script, ENVIRONMENT)
     assert ran.code == 0, ran.out
     return [words[1:] for words in ran.calls if words[0] == "suite"]

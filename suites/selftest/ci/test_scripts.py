@@ -197,17 +197,15 @@ def test_a_refusal_to_merge_is_red(sandbox: Sandbox, code: int) -> None:
 
 REPORTS = {
     "pull-request": ("cpu", ".records/20261125T000000Z-abcd"),
-    "nightly": ("merge", "merged"),
     "release-gate": ("compare", "temp/records/20261125T000000Z-abcd"),
 }
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_run_has_its_report(sandbox: Sandbox, name: str) -> None:
-    """Of the one run that the job has; a report that cannot be made is red."""
+    """Of the one run that the job has, killed or not; a report that cannot be made is red."""
     job, folder = REPORTS[name]
     sandbox.put(f"{folder}/run.json")
-    sandbox.put("table.txt")
     where = (name, job, "Write the report")
     (call,) = _run(sandbox, where).calls
     assert call[:2] == ["suite", "report"]
@@ -216,12 +214,14 @@ def test_each_run_has_its_report(sandbox: Sandbox, name: str) -> None:
     assert _run(sandbox, where).code == 4
 
 
-def test_the_summary_of_a_night_is_the_table(sandbox: Sandbox) -> None:
-    """As merging printed it, added to what other steps wrote there."""
+def test_the_summary_of_a_night_is_that_of_the_merged_run(sandbox: Sandbox) -> None:
+    """Added to what other steps wrote there; red where nothing was merged."""
     sandbox.summary.write_text("before\n")
-    _merge(sandbox, 3)
-    assert _run(sandbox, ("nightly", "merge", "Write the report")).code == 0
-    assert sandbox.summary.read_text() == "before\n```\n# suite merge\n```\n"
+    where = ("nightly", "merge", "Write the summary")
+    assert _run(sandbox, where).code != 0
+    sandbox.put("merged/summary.md", "what it came to\n")
+    assert _run(sandbox, where).code == 0
+    assert sandbox.summary.read_text() == "before\nwhat it came to\n"
 
 
 def test_a_night_gets_into_the_history(sandbox: Sandbox) -> None:
@@ -253,7 +253,7 @@ def test_gitlab_deals_a_night_out(sandbox: Sandbox, code: int) -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 4])
 def test_gitlab_merges_what_the_shards_left(sandbox: Sandbox, code: int) -> None:
-    """All runs are named, and what merging says is the job's; report and history come after it."""
+    """All runs are named, and what merging says is the job's; the history comes after it."""
     sandbox.exits["merge"] = code
     for number in range(3):
         sandbox.put(f"records/run{number}/run.json")
@@ -262,7 +262,7 @@ def test_gitlab_merges_what_the_shards_left(sandbox: Sandbox, code: int) -> None
     assert ran.code == code
     assert ran.calls == [["suite", "merge", *runs, "--into", "merged"]]
     after = sandbox.run(BASH, gitlab_script("gpu48-merge", "after_script"))
-    assert [call[1] for call in after.calls] == ["report", "history"]
+    assert [call[1] for call in after.calls] == ["history"]
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
@@ -278,15 +278,14 @@ def test_buildkite_deals_a_night_out(sandbox: Sandbox, code: int) -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 4])
 def test_buildkite_merges_what_the_shards_left(sandbox: Sandbox, code: int) -> None:
-    """What the agent fetched is merged and reported, and what merging says is the step's."""
+    """What the agent fetched is merged, and what merging says is the step's."""
     sandbox.exits["merge"] = code
     sandbox.put("records/run0/run.json")
     ran = sandbox.run(BASH, buildkite_script("gpu48-merge"))
     assert ran.code == code
-    fetched, merged, reported = ran.calls
+    fetched, merged = ran.calls
     assert fetched == ["buildkite-agent", "artifact", "download", "**", ".", "--step", "gpu48"]
     assert merged == ["suite", "merge", "records/run0/", "--into", "merged"]
-    assert reported == ["suite", "report", "merged"]
 
 
 def test_expressions_are_filled_in_or_missed() -> None:

@@ -79,7 +79,8 @@ def test_what_lies_beside_the_records_comes_along(root: Path) -> None:
     for case_id in CELLS:
         log = root / "joined" / case_id / "server.log"
         assert log.read_text() == f"log of {case_id}\n"
-    names = [*CELLS, *(f"{case_id}.json" for case_id in CELLS), "run.json"]
+    reports = ("report", "summary.md", "metrics.prom")
+    names = [*CELLS, *(f"{case_id}.json" for case_id in CELLS), "run.json", *reports]
     assert _beside(root / "joined") == sorted(names)
 
 
