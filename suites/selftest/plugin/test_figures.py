@@ -41,7 +41,9 @@ def test_the_figures_of_a_cell_stand_with_its_last_test(
     assert (last["cell"], last["card"], last["model"]) == (SECOND, "cpu", "tiny")
     assert (last["vllm_version"], last["outcome"]) == ("0.29.0", "unmeasured")
     assert last["budget_bytes"] == str(4 << 30)
-    assert int(last["peak_bytes"]) > 0
+    # It dies within moments: on a busy machine before anybody looked.
+    assert int(last.get("peak_bytes", "1")) > 0
+    assert ("peak_bytes" in last) != ("peak_bytes.unmeasured" in last)
     assert last["start_s.unmeasured"] == "the start ended in died"
     for name in ("kv_cache_tokens", "tokens_per_s", "ttft_p50_s", "answers_right", "answers_asked"):
         assert name not in last

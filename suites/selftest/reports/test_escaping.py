@@ -99,7 +99,8 @@ def test_a_terminal_obeys_nothing(text: str) -> None:
 def test_what_is_harmless_stays_as_it_is(text: str) -> None:
     """But for lines that are commands nothing changes."""
     if not any(
-        _runner_sees(line) or re.match(r"[^!-~]*:[^!-~]*:", line) for line in text.split("\n")
+        re.match(r"[^!-~]*:[^!-~]*:", line) or re.search(r"#[^ -~]*#[^ -~]*\[", line)
+        for line in text.split("\n")
     ):
         assert terminal(text) == text
 

@@ -59,9 +59,9 @@ class Opened(NamedTuple):
     asked: list[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all of these tests."""
+    """One browser for all of these tests, and for no longer: its event loop is everybody's."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         yield started
