@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.load.steady import MOST, Steadiness, steadiness
+from fixtures.load.steady import MOST, Steadiness, scatters, steadiness
 
 pytestmark = pytest.mark.selftest
 
@@ -39,3 +39,20 @@ def test_a_warm_server_is_steady_at_once(scatter: float, share: float) -> None:
     """As often as the rule says of itself."""
     runs = np.random.default_rng(1).normal(100, 100 * scatter, (4000, 2)).tolist()
     assert sum(steadiness(run) == "steady" for run in runs) / 4000 == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([], False),
+        ([1.0, 9.0], False),
+        ([100.0, 100.0, 80.0], True),
+        ([100.0, 100.0, 90.0], False),
+        ([100.0, 100.0, 100.0, 100.0, 80.0], False),
+        ([100.0, 100.0, 100.0, 100.0, 30.0], True),
+        ([0.0, 0.0, 0.0], False),
+    ],
+)
+def test_rounds_that_scatter_are_worth_as_many_again(rates: list[float], *, expected: bool) -> None:
+    """One of three that is a fifth slower is enough, of five it is not; of two nobody can tell."""
+    assert scatters(rates) is expected
