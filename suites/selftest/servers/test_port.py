@@ -1,8 +1,9 @@
 import socket
+import threading
 
 import pytest
 
-from fixtures.servers.port import HOST, ReservedPort, is_free
+from fixtures.servers.port import HOST, ReservedPort, is_free, is_freed
 
 pytestmark = pytest.mark.selftest
 
@@ -55,6 +56,19 @@ def test_a_port_is_free_unless_somebody_listens() -> None:
         assert is_free(held.number)
     held.release()
     assert is_free(held.number)
+
+
+def test_a_port_is_freed_a_moment_after_its_process_is_gone() -> None:
+    """A listener that is closed meanwhile is waited for; one that stays is not forgiven."""
+    with _reusing_socket() as server:
+        server.bind((HOST, 0))
+        server.listen()
+        number = server.getsockname()[1]
+        assert not is_freed(number, within_s=0.1)
+        closing = threading.Timer(0.2, server.close)
+        closing.start()
+        assert is_freed(number, within_s=30.0)
+        closing.join()
 
 
 def test_a_strangers_connection_from_the_port_is_no_listener() -> None:
