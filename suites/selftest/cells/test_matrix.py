@@ -7,12 +7,14 @@ from packaging.version import Version
 from fixtures.cells.cards import CARDS, GIB
 from fixtures.cells.case import Case
 from fixtures.cells.matrix import lines_of_cells, load_matrix
+from fixtures.frontier.spaces import load_spaces
 from fixtures.runtimes.environments import CHECKOUT
 
 pytestmark = pytest.mark.selftest
 
 MATRIX = CHECKOUT / "suites" / "matrix.toml"
 CASES = load_matrix(MATRIX)
+SPACES = load_spaces(CHECKOUT / "suites" / "frontier" / "spaces.toml")
 GPU_CARDS = [name for name, card in CARDS.items() if card.kind == "gpu"]
 
 
@@ -21,8 +23,10 @@ def _of(card: str, model: str) -> list[Case]:
 
 
 def test_every_card_has_cells() -> None:
-    """No marker of a card selects nothing."""
-    assert {case.card_name for case in CASES} == set(CARDS)
+    """No marker of a card selects nothing; on those of other sizes a frontier is searched."""
+    of_other_sizes = {"cpu4", "cpu5", "cpu8", "cpu12"}
+    assert {case.card_name for case in CASES} == set(CARDS) - of_other_sizes
+    assert {one.card_name for one in SPACES} == set(CARDS)
 
 
 def test_ids_are_unique() -> None:

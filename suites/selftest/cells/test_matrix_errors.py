@@ -51,7 +51,7 @@ def test_the_matrix_of_these_tests_is_good(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("[[gpu48]]", "[[gpu49]]", 8, "unknown card 'gpu49': one of cpu, gpu24, gpu48"),
+        ("[[gpu48]]", "[[gpu49]]", 8, "unknown card 'gpu49': one of cpu, cpu4"),
         ("[[gpu48]]", "[gpu48]", 8, "write [[gpu48]]"),
         ('"tiny"', '"huge"', 3, "unknown model 'huge': one of tiny, wide"),
         ("budget_gib = 4.0", "budget = 4.0", 2, "budget_gib: Field required"),

@@ -51,7 +51,7 @@ def test_an_unknown_card_is_refused(collect: RunPytest) -> None:
     """With those that there are."""
     ended = collect("-m", "upgrade", "--card", "gpu49", *FOLDERS)
     assert ended.code == pytest.ExitCode.USAGE_ERROR
-    assert "'gpu49' is none of cpu, gpu24" in ended.err
+    assert "'gpu49' is none of cpu, cpu4" in ended.err
 
 
 @pytest.mark.parametrize(
