@@ -59,6 +59,29 @@ def test_the_error_on_what_was_measured_is_told(capsys: pytest.CaptureFixture[st
     assert sum(line.startswith("cpu-") for line in told) == 16
 
 
+def test_without_a_run_it_is_told_of_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every run below the folder, with its searches; one that started nothing is none."""
+    kept = sorted(MEASURED.glob("*.json"))
+    for name, part, files in (
+        ("20260101T000000Z-aaaa", "", kept[:3]),
+        ("20260102T000000Z-bbbb", "searched", kept[3:5]),
+        ("20260103T000000Z-cccc", "", []),
+    ):
+        folder = tmp_path / name / part
+        folder.mkdir(parents=True)
+        (tmp_path / name / "run.json").write_text("{}")
+        for path in files:
+            (folder / path.name).write_bytes(path.read_bytes())
+    assert main(["estimate", "--against", "--records", str(tmp_path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("cpu-") for line in told) == 10
+    assert "within the interval" in told[-1]
+    assert main(["estimate", "--against", "--records", str(tmp_path / "none")]) == 4
+    assert "no run in it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
