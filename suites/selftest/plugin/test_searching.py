@@ -75,6 +75,7 @@ def test_a_plan_tells_how_many_cells_there_are(small_suites: RunPytest) -> None:
         (("--card=gpu48",), "asked for a card that is not here: gpu48"),
         (("--card=gpu80",), "has no case for it"),
         (("--along=allocator",), "'allocator' is none of max_num_seqs"),
+        (("--along=gpu_memory_utilization",), "cpu-wide has no values of it: put some into"),
         (("--search-minutes=0",), "is no length of time"),
         (("--spaces=none.toml",), "none.toml: cannot be read"),
     ],
