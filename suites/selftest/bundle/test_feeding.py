@@ -32,6 +32,7 @@ feeding.LOCKS = lock.parent
 entry.BEFORE_PYTEST = (Recipe(lock, "a tiny environment", 0, "a moment"),)
 def tell(args):
     print(*args, os.environ["PIP_FIND_LINKS"], os.environ.get("MINICPMV_MODEL"), sep="\\n")
+    print(os.environ.get("MINICPMV_BUNDLE"))
     sys.exit(3)
 entry.become_pytest = tell
 entry.main(sys.argv[2:])
@@ -48,18 +49,21 @@ def _suite(lock: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_bundle_sets_up_without_an_index(cache: Path, bundle: Path, checkout: Checkout) -> None:
+def test_a_bundle_sets_up_without_an_index(
+    cache: Path, bundle: Path, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An environment is made of its wheels, a CPU build too; a second call makes nothing."""
     run = _suite(checkout.lock, "-m", "--from-bundle", str(bundle), "cpu")
     (env,) = cache.glob("tiny-*[!k]")
     (folder,) = cache.glob("bundle-*[!k]")
-    told = ["-m", "cpu", (folder / "wheels").as_uri(), str(folder / "model" / MODEL)]
+    told = ["-m", "cpu", (folder / "wheels").as_uri(), str(folder / "model" / MODEL), "None"]
     assert (run.returncode, run.stdout.splitlines()) == (3, told), run.stderr
     lines = [line.removeprefix("ci/suite: ") for line in run.stderr.splitlines()]
     stages = [line.split()[0] for line in lines if not line.startswith(" ")]
     assert stages == ["unpacking", "unpacked", "making", "made"]
     assert {path.name for path in env.glob("lib/*/site-packages/*.py")} >= {"one.py", "three.py"}
-    again = _suite(checkout.lock, "-m", f"--from-bundle={bundle}", "cpu")
+    monkeypatch.setenv("MINICPMV_BUNDLE", str(bundle))
+    again = _suite(checkout.lock, "-m", "cpu")
     assert (again.returncode, again.stdout, again.stderr) == (3, run.stdout, "")
 
 
