@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands.__main__ import main
-from fixtures.commands.merge import _appearing
+from fixtures.commands.beside import beside
 from fixtures.records.run_schema import RunRecord
 from fixtures.records.runs import read_whole
 from fixtures.records.store import replace
@@ -160,7 +160,7 @@ def test_no_room_leaves_no_half_folder(root: Path, capsys: pytest.CaptureFixture
 
 
 def _cancelled(into: Path) -> None:
-    with _appearing(into) as folder:
+    with beside(into) as folder:
         (folder / "half").touch()
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigtimedwait([signal.SIGUSR1], 5)

@@ -1,8 +1,9 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from fixtures.records.provenance import host_facts, model_digest, provenance_of
+from fixtures.records.provenance import commit_of, host_facts, model_digest, provenance_of
 from fixtures.records.schema import Provenance, Unmeasured
 from fixtures.runtimes.dialect import Words
 from fixtures.runtimes.launching import Brought, python_launch
@@ -75,3 +76,13 @@ def test_the_host_is_described() -> None:
     assert facts["processor"]
     assert facts["cores"] >= 1
     assert facts["memory_bytes"] > 2**28
+
+
+def test_an_unpacked_suite_has_no_commit_of_others(tmp_path: Path) -> None:
+    """Where it lies within another project's checkout, that one's commit is not the suite's."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "x"], check=True)
+    (tmp_path / "suite").mkdir()
+    assert isinstance(commit_of(tmp_path), str)
+    assert commit_of(tmp_path / "suite") == Unmeasured(unmeasured="not a git checkout, or no git")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fixtures.runtimes.environments import CHECKOUT, RUNTIME_CPU_LOCK, SUITE_LOCK, pins_of
-from fixtures.runtimes.setup.installing import normal_name
+from fixtures.runtimes.setup.pins import normal_name
 from fixtures.runtimes.setup.recipes import RECIPES
 from fixtures.runtimes.setup.resolving import QUESTIONS, lines_of
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.runtimes.setup import pip_output
-from fixtures.runtimes.setup.installing import cpu_builds, index_to_add, normal_name, refusal_for
+from fixtures.runtimes.setup.over_lock import refusal_for
+from fixtures.runtimes.setup.pins import cpu_builds, index_to_add, normal_name
 from fixtures.runtimes.setup.programs import Ended
 from fixtures.runtimes.setup.recipes import TORCH_CPU_INDEX
 
