@@ -101,8 +101,18 @@ class Checkout:
         return [Did(float(at), what, run_id, case_id) for at, what, run_id, case_id in told]
 
     def living(self) -> list[int]:
-        """Processes that name it: stand-ins, and what they started."""
-        return [pid for pid, line in _command_lines() if str(self.folder) in line]
+        """Processes that name it: stand-ins, what they started, and their guardians."""
+        return [
+            pid
+            for pid, line in _command_lines()
+            if str(self.folder) in line or (_is_guardian(line) and self._is_in_variables_of(pid))
+        ]
+
+    def _is_in_variables_of(self, pid: int) -> bool:
+        try:
+            return os.fsencode(self.folder) in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
 
 
 def fleet_python() -> Path:
@@ -193,12 +203,13 @@ class Hosts(NamedTuple):
 
 def workers() -> list[int]:
     """Workers of Ray that run a cell now."""
-    return [pid for pid, line in _command_lines() if line.startswith("ray::")  and "IDLE" not in line]
+    return [
+        pid for pid, line in _command_lines() if line.startswith("ray::") and "IDLE" not in line
+    ]
 
 
-def guardians() -> set[int]:
-    """Guardians of this machine, whoever's."""
-    return {pid for pid, line in _command_lines() if line.endswith("/servers/guardian.py")}
+def _is_guardian(line: str) -> bool:
+    return "/servers/guardian.py" in line
 
 
 def _command_lines() -> Iterator[tuple[int, str]]:

@@ -7,7 +7,6 @@ import sys
 
 from ray.cluster_utils import Cluster
 
-
 _MEMORY_BYTES = 9 * 1024**3
 
 

@@ -51,9 +51,7 @@ def main() -> None:
     asleep = [sys.executable, "-c", "import time; time.sleep(900)", str(HERE)]
     server = subprocess.Popen(asleep, start_new_session=True)
     going_on = {"unmeasured": "the run goes on, or was killed"}
-    write(
-        folder / "run.json", json.dumps({**shard, "exit_code": going_on, "ended_at": going_on})
-    )
+    write(folder / "run.json", json.dumps({**shard, "exit_code": going_on, "ended_at": going_on}))
     third_s = float((HERE / "seconds").read_text()) / 3
     time.sleep(third_s)
     case = (HERE / f"case-{number}.json").read_text().replace("RUN-ID", run_id)
