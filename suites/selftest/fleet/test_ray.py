@@ -43,7 +43,12 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
     made = Checkout(tmp_path / "checkout", CELLS, SECONDS)
     yield made
     until(lambda: not made.living(), "the end of every stand-in, what it started, its guardian")
-    assert [path for path in Path(gettempdir()).glob(f"{PREFIX}-*-fleet-*") if path.is_dir()] == []
+    # The last thing that a guardian does.
+    until(lambda: not _scratch(), "the removal of every scratch folder")
+
+
+def _scratch() -> list[Path]:
+    return [path for path in Path(gettempdir()).glob(f"{PREFIX}-*-fleet-*") if path.is_dir()]
 
 
 def _begun(checkout: Checkout, driven: Driver) -> None:
