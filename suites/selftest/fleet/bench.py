@@ -203,9 +203,7 @@ class Hosts(NamedTuple):
 
 def workers() -> list[int]:
     """Workers of Ray that run a cell now."""
-    return [
-        pid for pid, line in _command_lines() if line.startswith("ray::") and "IDLE" not in line
-    ]
+    return [pid for pid, line in _command_lines() if line.startswith(("ray::cpu-", "ray::_cell"))]
 
 
 def _is_guardian(line: str) -> bool:

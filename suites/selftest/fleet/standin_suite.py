@@ -1,20 +1,22 @@
 """A stand-in for ci/suite on a host: it measures nothing, and writes what a shard would write.
 
 The folder that it lies in tells what: `plan.json`, a template of the record of each cell and of
-each shard, and how long a cell takes. It has a process in a session of its own, as vLLM's engine
-is one, which lives on where nobody ends it. `told` lists what it did, a line each.
+each shard, and how long a cell takes. It has a server under a guardian, as the suite has one.
+`told` lists what it did, a line each.
 """
 
 import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(HERE))
+
+from fixtures.servers.process import GuardedProcess, LaunchOrder  # noqa: E402 - of the checkout
 
 
 def option(name: str) -> str:
@@ -49,7 +51,8 @@ def main() -> None:
     (case_id,) = shard["own"]
     tell("began", run_id, case_id)
     asleep = [sys.executable, "-c", "import time; time.sleep(900)", str(HERE)]
-    server = subprocess.Popen(asleep, start_new_session=True)
+    log = HERE / f"server-{number}.log"
+    server = GuardedProcess(LaunchOrder(tuple(asleep), dict(os.environ), HERE, log))
     going_on = {"unmeasured": "the run goes on, or was killed"}
     write(folder / "run.json", json.dumps({**shard, "exit_code": going_on, "ended_at": going_on}))
     third_s = float((HERE / "seconds").read_text()) / 3
@@ -62,7 +65,7 @@ def main() -> None:
     (folder / case_id / "server.log").write_text(f"log of {case_id}\n")
     time.sleep(third_s)
     server.kill()
-    server.wait()
+    server.close()
     write(folder / "run.json", json.dumps(shard))
     tell("ended", run_id, case_id)
     sys.exit(shard["exit_code"])

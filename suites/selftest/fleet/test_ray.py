@@ -48,7 +48,8 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
 
 
 def _scratch() -> list[Path]:
-    return [path for path in Path(gettempdir()).glob(f"{PREFIX}-*-fleet-*") if path.is_dir()]
+    # An empty one, of a worker that died before its guardian knew of it, goes with the next cell.
+    return [*Path(gettempdir()).glob(f"{PREFIX}-*-fleet-*/*.log")]
 
 
 def _begun(checkout: Checkout, driven: Driver) -> None:
