@@ -116,13 +116,15 @@ def _is_suite(pid: int) -> bool:
 
 
 def test_what_another_attempt_replaces_is_set_aside(tmp_path: Path) -> None:
-    """It is kept whole, where nothing is joined."""
-    attempt = Attempt(tmp_path, CASE, 2)
-    attempt.keep("run-1/run.json", b"{}")
-    attempt.keep_output(b"said")
-    attempt.set_aside()
+    """It stays where runs are joined until the other one has a record, and is kept whole then."""
+    first = Attempt(tmp_path, CASE, 1)
+    first.keep("run-1/run.json", b"{}")
+    second = Attempt(tmp_path, CASE, 2, first)
+    second.keep_output(b"said")
+    assert [path.name for path in (tmp_path / SHARDS).iterdir()] == ["run-1"]
+    second.keep("run-2/run.json", b"{}")
+    assert [path.name for path in (tmp_path / SHARDS).iterdir()] == ["run-2"]
     assert (tmp_path / LOST / "run-1" / "run.json").read_bytes() == b"{}"
-    assert list((tmp_path / SHARDS).iterdir()) == []
     assert (tmp_path / OUTPUT / f"{CASE}.2.log").read_bytes() == b"said"
 
 
