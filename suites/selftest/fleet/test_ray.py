@@ -6,6 +6,7 @@ seed of a moment is in the test's id.
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -16,6 +17,7 @@ from tempfile import gettempdir
 import numpy as np
 import pytest
 
+from fixtures.fleet.faults import OF_THE_MACHINE
 from fixtures.records.merging import shards_of
 from fixtures.records.runs import read_whole
 from fixtures.runtimes.owner import PREFIX
@@ -24,6 +26,7 @@ from suites.selftest.fleet.bench import (
     Driver,
     cluster,
     driver,
+    fleet_python,
     until,
     workers,
 )
@@ -133,3 +136,32 @@ def test_a_driver_that_ends_leaves_nothing_but_records(
     kept = [json.loads(path.read_text()) for path in driven.folder.glob("shards/*/cpu-*.json")]
     assert written <= {record["run_id"] for record in kept}
     assert len({record["case_id"] for record in kept}) == len(kept)
+
+
+def test_a_red_cell_runs_once(checkout: Checkout, tmp_path: Path) -> None:
+    """Its exit code is the fleet's; nobody asks it again."""
+    path = checkout.folder / "shard-1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "exit_code": 1}))
+    with driver(checkout, tmp_path / "records", ["--local=2"]) as driven:
+        assert driven.wait() == 1, driven.said
+        _whole(driven, checkout)
+    assert sum(one.what == "began" for one in checkout.did()) == CELLS
+
+
+def test_a_cell_that_hangs_is_tried_twice_and_stays_unmeasured(tmp_path: Path) -> None:
+    """Its run is red, what it had written is kept, and it is named."""
+    hanging = Checkout(tmp_path / "checkout", 1, 900.0)
+    where = ["--local=1", "--deadline=0.05"]
+    with driver(hanging, tmp_path / "records", where) as driven:
+        assert driven.wait() == 1, driven.said
+        assert len(list(driven.folder.glob("shards/*/run.json"))) == 1
+        assert len(list(driven.folder.glob("lost/*/run.json"))) == 1
+        assert f"there is no record of: {hanging.cells[0]}" in driven.said
+    until(lambda: not hanging.living(), "the end of every stand-in")
+
+
+def test_every_fault_is_one_that_ray_has() -> None:
+    """The names by which faults are told apart are those of Ray's exceptions."""
+    code = "import ray.exceptions as known; print(*vars(known))"
+    names = subprocess.check_output([fleet_python(), "-c", code], text=True).split()
+    assert set(OF_THE_MACHINE) <= set(names)
