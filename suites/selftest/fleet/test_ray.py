@@ -165,3 +165,12 @@ def test_every_fault_is_one_that_ray_has() -> None:
     code = "import ray.exceptions as known; print(*vars(known))"
     names = subprocess.check_output([fleet_python(), "-c", code], text=True).split()
     assert set(OF_THE_MACHINE) <= set(names)
+
+
+def test_where_no_ray_listens_is_told_at_once(tmp_path: Path) -> None:
+    """Ray itself would wait for ten minutes and more."""
+    nobody = Checkout(tmp_path / "checkout", 1, 1.0)
+    with driver(nobody, tmp_path / "records", ["--address=127.0.0.1:1"]) as driven:
+        assert driven.wait() == 4
+        assert "no Ray at 127.0.0.1:1: " in driven.said
+    assert nobody.did() == []
