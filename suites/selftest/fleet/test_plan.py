@@ -136,12 +136,12 @@ def test_the_plan_is_told_with_minutes_and_what_happened_beside_it() -> None:
     offer = offer_of(2, 20 * GIB, [])
     plan, bound_s = schedule(works, [offer]), lower_bound_s(works, [offer])
     lines = plan_lines(plan, bound_s, ["here"])
-    assert lines[1].split() == ["cpu-a", "shard", "3/3", "1.7", "to", "2.7", "min~", "here"]
-    assert lines[-1] == "3 cells on 1 host: 3.5 min expected, not under 2.8 min"
-    results = [Result(works[0], "here", 0, 202.0, ("its host was lost",))]
-    assert result_lines(results, plan, bound_s, 240.0, {"cpu-b": 190.0}) == [
+    assert lines[1].split() == ["cpu-a", "shard", "3/3", "1.6", "to", "2.5", "min~", "here"]
+    assert lines[-1] == "3 cells on 1 host: 3.3 min expected, not under 2.6 min"
+    results = [Result(works[0], "here", 0, 192.0, ("its host was lost",))]
+    assert result_lines(results, plan, bound_s, 240.0, {"cpu-b": 180.0}) == [
         "fault: cpu-b: its host was lost",
-        "4.0 min, 3.5 expected, not under 2.8",
+        "4.0 min, 3.3 expected, not under 2.6",
         "a cell took 2.00 of what was expected (median)",
         "of that 12 s were not the cell's own (median)",
     ]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.selftest
 
 TOOK_S = (87.6, 84.3, 86.6, 83.6, 46.9, 51.5, 36.7)
 """Of the cells of a real run on two cores."""
-CPU_HOST = Offer(cores=2, memory_bytes=15 * GIB, gpus=0, cards={"cpu": 1})
+CPU_HOST = Offer(cores=8, memory_bytes=15 * GIB, gpus=0, cards={"cpu": 1})
 GPU_HOST = Offer(cores=64, memory_bytes=200 * GIB, gpus=8, cards={"gpu24": 8, "gpu48": 8})
 
 
@@ -80,6 +80,12 @@ def test_only_as_many_as_the_memory_holds_run_at_once() -> None:
     """Two cards of 6 GiB and what is beside them fit into 15 GiB, three do not."""
     made = schedule(_works(*[("cpu", 10, False)] * 3), [CPU_HOST])
     assert made.makespan_s == 20
+
+
+def test_cells_that_would_slow_each_other_down_follow_each_other() -> None:
+    """On two cores there is one at a time, whatever the memory."""
+    small = CPU_HOST._replace(cores=2)
+    assert schedule(_works(("cpu", 10, False), ("cpu", 10, False)), [small]).makespan_s == 20
 
 
 def test_small_cells_do_not_starve_a_large_one() -> None:
