@@ -17,7 +17,7 @@ from fixtures.runtimes.setup import providing
 from fixtures.runtimes.setup.locking import lock_of, try_hold
 from fixtures.runtimes.setup.progress import Progress
 from fixtures.runtimes.setup.providing import provide
-from fixtures.runtimes.setup.recipes import BEFORE_PYTEST
+from fixtures.runtimes.setup.recipes import BEFORE_PYTEST, FLEET, RECIPES
 
 pytestmark = pytest.mark.selftest
 
@@ -48,7 +48,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture
 def ready(cache: Path) -> None:
     """A cache with every environment in it, and a Python that only tells what it was given."""
-    for recipe in BEFORE_PYTEST:
+    for recipe in RECIPES:
         python = python_of(environment_for(recipe.lock))
         assert python.is_relative_to(cache)
         python.parent.mkdir(parents=True)
@@ -80,6 +80,15 @@ def test_a_word_is_handed_on_instead_of_pytest(tmp_path: Path, word: str) -> Non
     command = ["-P", "-m", "fixtures.commands", word, "-m", "cpu"]
     assert run.stdout.splitlines()[:-1] == [*command, str(tmp_path)]
     assert run.returncode == 3
+
+
+@pytest.mark.usefixtures("ready")
+def test_the_fleet_has_an_environment_of_its_own() -> None:
+    """Its word is run by the Python that has Ray, and no other word is."""
+    python_of(environment_for(FLEET.lock)).write_text("#!/bin/sh\necho with Ray\n", "utf-8")
+    assert subprocess.check_output([SUITE, "fleet"], text=True) == "with Ray\n"
+    other = subprocess.run([SUITE, "history"], capture_output=True, text=True, check=False)
+    assert "with Ray" not in other.stdout
 
 
 @pytest.mark.usefixtures("ready")

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from fixtures.runtimes.environments import CHECKOUT, RUNTIME_CPU_LOCK, SUITE_LOCK, pins_of
+from fixtures.runtimes.environments import (
+    CHECKOUT,
+    FLEET_LOCK,
+    RUNTIME_CPU_LOCK,
+    SUITE_LOCK,
+    pins_of,
+)
 from fixtures.runtimes.setup.pins import normal_name
 from fixtures.runtimes.setup.recipes import RECIPES
 from fixtures.runtimes.setup.resolving import QUESTIONS, lines_of
@@ -50,6 +56,15 @@ def test_suite_lock_holds_what_the_project_asks_for(project: Any) -> None:  # no
     """No dependency was added to pyproject.toml without its lock."""
     asked = _asked(project["dependencies"] + project["optional-dependencies"]["dev"])
     assert asked <= {normal_name(pin) for pin in pins_of(SUITE_LOCK)}
+
+
+def test_the_fleets_lock_is_the_suites_with_ray(project: Any) -> None:  # noqa: ANN401
+    """What reads records and joins runs is the same in both; only Ray's own comes on top."""
+    suite, fleet = pins_of(SUITE_LOCK), pins_of(FLEET_LOCK)
+    names = {normal_name(pin) for pin in fleet}
+    asked = _asked(project["dependencies"] + project["optional-dependencies"]["fleet"])
+    assert asked <= names
+    assert {pin for pin in suite if normal_name(pin) in names} <= set(fleet)
 
 
 def test_runtime_lock_holds_the_version_of_the_extra(project: Any) -> None:  # noqa: ANN401

@@ -57,6 +57,22 @@ def test_a_gpu_whose_use_moves_fails(peak_bytes: int) -> None:
     assert judge_isolation([moved, OURS]).outcome == "fail"
 
 
+@pytest.mark.parametrize(("held_gib", "outcome"), [(10, "pass"), (9, "inconclusive")])
+def test_what_others_servers_held_explains_as_much(held_gib: int, outcome: Outcome) -> None:
+    """Where several suites share a host; of what moved beyond that nobody knows whose it is."""
+    beside = a_gpu(2, 10 * GIB, foreign=[PYTHON]).model_copy(
+        update={"foreign_bytes": held_gib * GIB}
+    )
+    assert judge_isolation([beside, OURS]).outcome == outcome
+
+
+def test_a_process_of_the_server_fails_whatever_others_held() -> None:
+    """Another suite's server on the same GPU hides nothing."""
+    touched = a_gpu(2, 10 * GIB, foreign=[PYTHON], own_processes=True)
+    touched = touched.model_copy(update={"foreign_bytes": 40 * GIB})
+    assert judge_isolation([touched, OURS]).outcome == "fail"
+
+
 def test_the_gpu_that_was_touched_is_named() -> None:
     """Its number, its UUID, by how much its use moved, and that nobody else was there."""
     verdict = judge_isolation([a_gpu(0, 1536 * MIB), OURS, a_gpu(2)])
