@@ -243,12 +243,12 @@ def test_a_strangers_memory_is_not_blamed_on_the_stop(of_others: GpuRun) -> None
     assert "maybe by others: pid " in reason
 
 
-def test_another_gpu_that_moved_beside_a_stranger_is_doubtful(of_others: GpuRun) -> None:
-    """A movement that a process of somebody else's explains is neither a pass nor a failure."""
+def test_another_gpu_that_a_stranger_moved_is_his(of_others: GpuRun) -> None:
+    """What somebody else's process held there explains as much of a movement, and he is named."""
     outcome, reason = verdict_of(of_others.cells()[MOVED], "other GPUs")
-    assert outcome == "inconclusive"
+    assert outcome == "pass"
     assert reason.startswith(f"GPU 0 ({of_others.machine.uuid(0)}, ")
-    assert "its use moved by +300 MiB, maybe by others there: pid " in reason
+    assert "its use moved by +300 MiB, of others' processes there: pid " in reason
 
 
 def test_another_gpu_that_moved_without_a_stranger_fails(of_others: GpuRun) -> None:
