@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 import pytest
 
-from fixtures.records.frontier_schema import STARTS, ClaimRecord, ModelErrorRecord
+from fixtures.frontier.accepted import write_accepted
+from fixtures.records.frontier_schema import (
+    STARTS,
+    ClaimRecord,
+    FrontierRecord,
+    ModelErrorRecord,
+)
 from fixtures.records.schema import CaseRecord
 from fixtures.reports.summary_md import summary_md
 from fixtures.reports.troubles import word_of
@@ -32,7 +38,7 @@ class Whole(NamedTuple):
 
 @pytest.fixture(scope="module")
 def resumed(bench: Bench) -> Whole:
-    """Killed at any moment of a start."""
+    """Killed at any moment of a start; gone on with beside a frontier that was accepted before."""
     first = bench.search("whole")
     while len(ended_starts(first.records)) < KILLED_AFTER:
         assert first.process.poll() is None, first.said
@@ -41,9 +47,28 @@ def resumed(bench: Bench) -> Whole:
     os.killpg(first.process.pid, signal.SIGKILL)
     first.process.wait()
     ended = ended_starts(first.records)
-    again = bench.search("whole", f"--resume={first.folder.name}")
+    accepted = bench.folder / "baselines"
+    write_accepted(accepted, accepted_of(first.found))
+    again = bench.search("whole", f"--resume={first.folder.name}", f"--baselines={accepted}")
     assert again.ended() == 0, again.said
     return Whole(again, ended)
+
+
+def accepted_of(begun: FrontierRecord) -> FrontierRecord:
+    """A search of the same that had found less."""
+    claims = [
+        ClaimRecord(
+            along="max_num_seqs",
+            beside=claim.beside,
+            state="bounded",
+            largest=largest,
+            fitting=[largest],
+            failing=[largest + 1],
+            said="",
+        )
+        for claim, largest in zip(begun.claims, (12, 2), strict=True)
+    ]
+    return begun.model_copy(update={"claims": claims, "ended": "all is known"})
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +120,21 @@ def test_reports_and_terminal_tell_it(whole: Search) -> None:
     """The run passes; table, page and summary have the columns and what to take."""
     assert word_of(whole.run) == "pass"
     told = summary_md(whole.run)
-    assert "### Frontier: pass" in told
+    assert "### Frontier: better" in told
     assert "`len=4096 batched=16384 alloc=glibc` | 3 |" in told
     assert "len=1024 batched=16384 alloc=glibc" in whole.said
     assert "take --max-num-seqs" in whole.said
     page = (whole.folder / "report" / "index.html").read_text()
     assert "largest that fits" in page
     assert "<strong>Ships:</strong>" in page
+
+
+def test_it_is_held_to_what_was_accepted(whole: Search) -> None:
+    """Each column has its verdict beside the frontier of before."""
+    told = {one.reason: one.outcome for one in whole.found.verdicts}
+    where = "max_num_seqs at len={}-batched=16384-alloc=glibc"
+    assert told[f"{where.format(1024)} is still 12"] == "pass"
+    assert told[f"{where.format(4096)} went from 2 to 3"] == "better"
 
 
 def test_a_search_cut_short_is_not_green(bench: Bench) -> None:
@@ -120,19 +153,3 @@ def test_a_search_that_was_killed_goes_on(resumed: Whole) -> None:
     assert len(resumed.ended) >= KILLED_AFTER
     made = {path.parent.name for path in resumed.search.folder.glob(f"{STARTS}/*/server.log")}
     assert made == tried.keys() - resumed.ended
-
-
-def test_what_moved_inwards_fails(bench: Bench, whole: Search, tmp_path: Path) -> None:
-    """A profile that takes half as much again is red beside what was accepted before.
-
-    A start that fails for another reason than memory is claimed neither to fit nor not to.
-    """
-    accepted = tmp_path / "baselines"
-    (accepted / "frontier").mkdir(parents=True)
-    (accepted / "frontier" / "cpu4-wide.json").write_text(whole.found.model_dump_json())
-    search = bench.search("moved", f"--baselines={accepted}", video_mib=105, fails=12)
-    assert search.ended() == 1, search.said
-    assert "max_num_seqs at len=4096-batched=16384-alloc=glibc went from 3 to 2" in search.said
-    assert word_of(search.run) == "fail"
-    for claim in search.found.claims:
-        assert 12 not in (*claim.fitting, *claim.failing)
