@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,12 +62,12 @@ class Bench:
     def __init__(self, runtime: PythonRuntime, folder: Path) -> None:
         self.runtime = runtime
         self._folder = folder
-        self._made = 0
+        self._numbers = count(1)
 
     def server(self, fault: Fault, undo: ExitStack) -> Server:
         """Start one; `undo` ends it."""
-        self._made += 1
-        folder = self._folder / str(self._made)
+        number = next(self._numbers)
+        folder = self._folder / str(number)
         model = folder / "checkpoint"
         shutil.copytree(CHECKPOINTS / "minicpmv-2.6-tiny", model)
         fault.damage(model)
@@ -78,7 +79,7 @@ class Bench:
         assert isinstance(words, Words)
         env, nothing = {"PATH": "/usr/bin:/bin"}, Brought((), {})
         launch = python_launch(self.runtime.python, fault.words(words), scratch, env, nothing)
-        card = _card(fault.card_bytes, self._made)
+        card = _card(fault.card_bytes, number)
         order = LaunchOrder(
             argv=launch.argv,
             env=launch.env,

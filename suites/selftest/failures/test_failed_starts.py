@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -19,12 +20,20 @@ import pytest
 from fixtures.cells.cards import GIB
 from fixtures.runtimes.dialect import Words
 from fixtures.servers.causes import Cause
+from fixtures.servers.diagnosis import StartFailure
 from fixtures.servers.server import Server
 from suites.selftest.failures.conftest import READY_WITHIN_S, Bench, Fault, Told
 
 pytestmark = pytest.mark.selftest
 
-Failures = dict[str, Future[Told]]
+
+class Failures(NamedTuple):
+    """What was said of all of them."""
+
+    starts: dict[str, Future[Told]]
+    """By the fault's name."""
+    serving: Future[StartFailure | None]
+    """Of the one that was ready before."""
 
 
 def _adding(*argv: str, **env: str) -> Callable[[Words], Words]:
@@ -79,7 +88,10 @@ def _send(number: signal.Signals, to: str) -> Callable[[Server], None]:
 
 
 FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
-    # name: the fault, the cause to be named, and words of the detail and of the remedy.
+    # name: the fault, the cause to be named, and words of the detail and of the remedy. What takes
+    # longest comes first, so that nothing is alone at the end.
+    "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
+    "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
     "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
     "truncated weights": (Fault(damage=_truncate), "corrupt-weights", "weights", ""),
     "unsupported version": (Fault(damage=_version), "unsupported-model", "9", ""),
@@ -104,8 +116,6 @@ FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
         "",
     ),
     "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
-    "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
-    "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
 }
 
 
@@ -113,10 +123,24 @@ FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
 def failures(bench: Bench) -> Failures:
     """All faults at work, two at a time: each is a start of its own."""
     with ThreadPoolExecutor(2) as pool:
-        told = {name: pool.submit(bench.start, fault) for name, (fault, *_) in FAULTS.items()}
+        serving = pool.submit(_killed_while_serving, bench)
+        starts = {name: pool.submit(bench.start, fault) for name, (fault, *_) in FAULTS.items()}
     for listener in _listeners:
         listener.close()
-    return told
+    return Failures(starts, serving)
+
+
+def _killed_while_serving(bench: Bench) -> StartFailure | None:
+    """What is found of a server whose worker is killed once it is ready, None within a minute."""
+    with ExitStack() as undo:
+        server = bench.server(Fault(), undo)
+        assert server.wait_until_ready(READY_WITHIN_S, lambda *_: None) is None
+        assert server.look() is None
+        _send(signal.SIGKILL, "VLLM::Worker")(server)
+        deadline = time.monotonic() + 60
+        while (failure := server.look()) is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return failure
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -127,7 +151,7 @@ def test_a_failed_start_is_explained(
 ) -> None:
     """The cause is named, with evidence from the log, and with what to change."""
     _, cause, in_detail, in_remedy = FAULTS[name]
-    failure, after_end_s = failures[name].result()
+    failure, after_end_s = failures.starts[name].result()
     assert failure is not None, "it got ready all the same"
     record_testsuite_property(f"failed start: {name}", f"{failure.cause}, {after_end_s} s")
     assert failure.cause == cause, failure
@@ -137,17 +161,10 @@ def test_a_failed_start_is_explained(
     assert len(failure.evidence) <= 20
 
 
-def test_a_killed_worker_of_a_serving_server_is_explained(bench: Bench) -> None:
+def test_a_killed_worker_of_a_serving_server_is_explained(failures: Failures) -> None:
     """What dies while it serves is found by looking, named, and not taken for a failed start."""
-    with ExitStack() as undo:
-        server = bench.server(Fault(), undo)
-        assert server.wait_until_ready(READY_WITHIN_S, lambda *_: None) is None
-        assert server.look() is None
-        _send(signal.SIGKILL, "VLLM::Worker")(server)
-        deadline = time.monotonic() + 60
-        while (failure := server.look()) is None:
-            assert time.monotonic() < deadline, "nobody noticed"
-            time.sleep(0.2)
+    failure = failures.serving.result()
+    assert failure is not None, "nobody noticed"
     assert failure.phase == "serving"
     assert failure.cause == "engine-died"
     assert failure.detail.startswith("engine died while serving")

@@ -150,5 +150,5 @@ class StartRun(Protocol):
     """Starts a run on a matrix of one tiny cell, with further arguments."""
 
     def __call__(self, *arguments: str) -> Run:
-        """Start it; it is cleaned up with the test."""
+        """Start it; it is cleaned up with the module's tests."""
         ...

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,9 +37,23 @@ def _serving(run: Run) -> bool:
     return record is not None and isinstance(record.start, StartRecord)
 
 
-def test_kill_of_pytest_while_a_server_starts_leaves_no_process(start_run: StartRun) -> None:
+class Runs(NamedTuple):
+    """Three that are under way at once, each to be ended in a way of its own."""
+
+    killed: Run
+    interrupted: Run
+    killed_late: Run
+
+
+@pytest.fixture(scope="module")
+def runs(start_run: StartRun) -> Runs:
+    """Most of a start is waiting, so that three at once take little longer than one."""
+    return Runs(start_run(), start_run(), start_run("--questions", "2000"))
+
+
+def test_kill_of_pytest_while_a_server_starts_leaves_no_process(runs: Runs) -> None:
     """SIGKILL of pytest, with the engine just up, leaves nothing 10 s later."""
-    run = start_run()
+    run = runs.killed
     run.wait_for(run.engine_is_up, _BOOT_WITHIN_S)
 
     os.kill(run.process.pid, signal.SIGKILL)
@@ -47,25 +62,25 @@ def test_kill_of_pytest_while_a_server_starts_leaves_no_process(start_run: Start
     assert _cgroups_of(run.process.pid) == []
 
 
-def test_kill_of_pytest_while_a_server_serves_leaves_no_process(start_run: StartRun) -> None:
-    """SIGKILL of pytest, with the server answering questions, leaves nothing 10 s later."""
-    run = start_run("--questions", "2000")
-    run.wait_for(lambda: _serving(run), _READY_WITHIN_S)
-    assert len(run.living()) >= 5
-
-    os.kill(run.process.pid, signal.SIGKILL)
-
-    assert _left_within(run, 10) == []
-    assert _cgroups_of(run.process.pid) == []
-
-
-def test_ctrl_c_leaves_no_process_at_once(start_run: StartRun) -> None:
+def test_ctrl_c_leaves_no_process_at_once(runs: Runs) -> None:
     """When pytest is back at the prompt after Ctrl-C, every process of the server is gone."""
-    run = start_run()
+    run = runs.interrupted
     run.wait_for(run.engine_is_up, _BOOT_WITHIN_S)
 
     os.killpg(run.process.pid, signal.SIGINT)
 
     assert run.wait(within_s=30) == pytest.ExitCode.INTERRUPTED
     assert [f"{process.pid} {process.name()}" for process in run.living()] == []
+    assert _cgroups_of(run.process.pid) == []
+
+
+def test_kill_of_pytest_while_a_server_serves_leaves_no_process(runs: Runs) -> None:
+    """SIGKILL of pytest, with the server answering questions, leaves nothing 10 s later."""
+    run = runs.killed_late
+    run.wait_for(lambda: _serving(run), _READY_WITHIN_S)
+    assert len(run.living()) >= 5
+
+    os.kill(run.process.pid, signal.SIGKILL)
+
+    assert _left_within(run, 10) == []
     assert _cgroups_of(run.process.pid) == []

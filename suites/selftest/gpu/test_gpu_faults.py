@@ -42,8 +42,8 @@ HERE, GO = ["tell", "here"], ["wait", "go"]
 
 
 @pytest.fixture(scope="module")
-def of_servers(make_gpu_run: MakeGpuRun) -> GpuRun:
-    """A run to its end whose servers do what they must not, on a GPU that keeps account."""
+def of_servers_begun(make_gpu_run: MakeGpuRun) -> GpuRun:
+    """A run whose servers do what they must not, on a GPU that keeps account."""
     run = make_gpu_run()
     run.machine.set_accounting(ASSIGNED, "enabled")
     within = cell(OVER_IN_PHASE, ", phase_budgets_gib = { encoder-profile = 20.0 }")
@@ -62,13 +62,14 @@ def of_servers(make_gpu_run: MakeGpuRun) -> GpuRun:
             FLASH: Script(at_peak=(["flash", FLASH_GIB * 1024],)),
         },
     )
-    run.ended()
     return run
 
 
 @pytest.fixture(scope="module")
-def of_others(make_gpu_run: MakeGpuRun) -> GpuRun:
+def of_others(of_servers_begun: GpuRun, make_gpu_run: MakeGpuRun) -> GpuRun:
     """A run to its end whose servers do nothing wrong, on GPUs where something else does."""
+    # Each has GPUs of its own, and servers that only pretend are idle: one beside the other.
+    del of_servers_begun
     run = make_gpu_run()
     at_peak, at_end = Script(at_peak=(HERE, GO)), Script(at_end=(HERE, GO))
     run.start(
@@ -97,6 +98,14 @@ def of_others(make_gpu_run: MakeGpuRun) -> GpuRun:
         finally:
             stranger.kill()
     return run
+
+
+@pytest.fixture(scope="module")
+def of_servers(of_servers_begun: GpuRun, of_others: GpuRun) -> GpuRun:
+    """The run of faulty servers at its end, which it came to beside the other one."""
+    del of_others
+    of_servers_begun.ended()
+    return of_servers_begun
 
 
 def _bring_strangers(run: GpuRun, stranger: int) -> None:
