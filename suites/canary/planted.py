@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fixtures.records.upgrade_schema import UpgradeRecord
+from fixtures.verdicts.binomial import interval
 
 Group = tuple[str, ...]
 """Beginnings of reasons, of which one suffices."""
@@ -40,6 +42,8 @@ FAULTS: Final = (
     Fault("start-50-percent-slower", "slow-start:50%", (("time to start",),)),
     Fault("decode-10-percent-slower", "decode:10%", (_SPEED,)),
     Fault("decode-5-percent-slower", "decode:5%", (_SPEED,)),
+    # Less than matters: named or not, both is right, and anything else is not.
+    Fault("decode-1-percent-slower", "decode:1%", (), _SPEED),
     Fault("first-tokens-10-percent-later", "ttft:10%", (_SPEED,)),
     Fault(
         "several-at-once",
@@ -66,3 +70,24 @@ def accused_falsely(fault: Fault, record: UpgradeRecord) -> list[str]:
 
 def _accused(record: UpgradeRecord) -> list[str]:
     return record.reasons if record.answer == "do not ship" else []
+
+
+def rates(ran: Sequence[tuple[Fault, UpgradeRecord]]) -> list[str]:
+    """Of the faults that matter how many were caught, and how often something else was named.
+
+    Args:
+        ran: each fault, and what the gate said of it.
+    """
+    caught = [not missed(fault, record) for fault, record in ran if fault.named]
+    false = [bool(accused_falsely(fault, record)) for fault, record in ran]
+    return [
+        f"caught: {_of(caught)}",
+        f"something named that was not planted: {_of(false)}",
+    ]
+
+
+def _of(held: Sequence[bool]) -> str:
+    if not held:
+        return "none was run"
+    low, high = interval(sum(held), len(held))
+    return f"{sum(held)} of {len(held)} (95 %: {low:.0%} to {high:.0%})"

@@ -10,7 +10,7 @@ from fixtures.plugin.upgrading import ComparedWith
 from fixtures.records.upgrade_schema import UpgradeRecord
 from fixtures.upgrades.gate import run_gate
 from suites.canary.bench import PLANTS, plugin_env
-from suites.canary.planted import FAULTS, Fault, accused_falsely, missed
+from suites.canary.planted import FAULTS, Fault, accused_falsely, missed, rates
 
 pytestmark = pytest.mark.canary
 Tell = Callable[[Fault, UpgradeRecord], None]
@@ -23,7 +23,10 @@ def tell(pytestconfig: pytest.Config) -> Iterator[Tell]:
     for title in ("planted", "answer", "named", "pairs", "minutes"):
         table.add_column(title)
 
+    ran: list[tuple[Fault, UpgradeRecord]] = []
+
     def add(fault: Fault, record: UpgradeRecord) -> None:
+        ran.append((fault, record))
         named = record.reasons or ["nothing"]
         says = str(record.answer)
         minutes = f"{record.took_s / 60:.1f}"
@@ -32,7 +35,7 @@ def tell(pytestconfig: pytest.Config) -> Iterator[Tell]:
     yield add
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        Console(width=160).print("\n", table)
+        Console(width=160).print("\n", table, *(f"\n{line}" for line in rates(ran)))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
