@@ -40,13 +40,14 @@ class Did(NamedTuple):
 class Checkout:
     """A folder that is a checkout to the fleet, with cells that take some seconds each."""
 
-    def __init__(self, folder: Path, cells: int, seconds: float) -> None:
+    def __init__(self, folder: Path, cells: int, seconds: float, *, timed: bool = False) -> None:
         """Fill it.
 
         Args:
             folder: a new one.
             cells: how many there are.
             seconds: that each takes.
+            timed: whether something is timed on them, so that each has a host alone.
         """
         self.folder = folder
         (folder / "ci").mkdir(parents=True)
@@ -61,7 +62,7 @@ class Checkout:
                     card="cpu",
                     weight_s=seconds,
                     expected_s=Unmeasured(unmeasured="never"),
-                    timed=False,
+                    timed=timed,
                 )
                 for case_id in self.cells
             ],

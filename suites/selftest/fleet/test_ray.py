@@ -148,6 +148,25 @@ def test_a_red_cell_runs_once(checkout: Checkout, tmp_path: Path) -> None:
     assert sum(one.what == "began" for one in checkout.did()) == CELLS
 
 
+def test_each_host_runs_a_control_that_is_no_part_of_the_run(tmp_path: Path) -> None:
+    """Before its cells, once, on that host; what it tells is kept beside the run's own records."""
+    timed = Checkout(tmp_path / "checkout", CELLS, SECONDS, timed=True)
+    with (
+        cluster(2) as hosts,
+        driver(timed, tmp_path / "records", [f"--address={hosts.address}"]) as driven,
+    ):
+        assert driven.wait() == 0, driven.said
+        _whole(driven, timed)
+        assert len(list(driven.folder.glob("controls/*/shards/*/run.json"))) == 2
+        record = json.loads((driven.folder / "run.json").read_text())
+    began = [one.case_id for one in timed.did() if one.what == "began"]
+    assert len(began) == CELLS + 2
+    assert began[0] == began[1]
+    assert sorted(case_id for host in record["hosts"] for case_id in host["cells"]) == timed.cells
+    assert [(host["control"], host["unlike"]) for host in record["hosts"]] == [(began[0], [])] * 2
+    until(lambda: not timed.living(), "the end of every stand-in")
+
+
 def test_a_cell_that_hangs_is_tried_twice_and_stays_unmeasured(tmp_path: Path) -> None:
     """Its run is red, what it had written is kept, and it is named."""
     hanging = Checkout(tmp_path / "checkout", 1, 900.0)

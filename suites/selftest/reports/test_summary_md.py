@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from fixtures.records.run_schema import LeftOutRecord
+from fixtures.records.run_schema import HostRecord, LeftOutRecord
 from fixtures.records.runs import Run
 from fixtures.records.schema import Unmeasured
 from fixtures.reports.summary_md import LIMIT_BYTES, summary_md
@@ -129,6 +129,16 @@ def test_a_comparison_has_its_answer_reasons_and_figures() -> None:
     assert [row[0] for row in _rows(text)[1:]] == ["TTFT p50", "tokens/s"]
 
 
+def test_a_host_unlike_the_others_is_named() -> None:
+    """With in what; one that is like them is not worth a line."""
+    control = "cpu-control"
+    odd = HostRecord(name="host-a", cells=[CASE], control=control, unlike=["worse: 100 -> 70"])
+    like = HostRecord(name="host-b", cells=[], control=control, unlike=[])
+    text = summary_md(a_run(measured(), hosts=[odd, like]))
+    assert "host-a: worse: 100 -> 70" in _items(text)
+    assert "host-b" not in text
+
+
 def _hostile(text: str, copies: int) -> Run:
     """A run in which everything that comes from elsewhere is this text, so often."""
     record = RECORD.model_copy(
@@ -156,6 +166,7 @@ def _hostile(text: str, copies: int) -> Run:
         comparisons=[record] * min(copies, 3),
         failures=[a_failure(text, f"{text}{number}") for number in range(copies)],
         left_out=[LeftOutRecord(what=text, why=text)] * copies,
+        hosts=[HostRecord(name=text, cells=[], control=text, unlike=[text])] * copies,
         args=[text] * copies,
         variables={text: text},
         suite_version=text,
@@ -173,7 +184,7 @@ def test_whatever_is_said_makes_no_markup(text: str) -> None:
     kinds = {token.type for token in _tokens(summary)}
     assert {"html_inline", "html_block", "link_open", "image", "softbreak"}.isdisjoint(kinds)
     headings = [line for line in summary.splitlines() if line.startswith("#")]
-    assert len(headings) == 6
+    assert len(headings) == 7
     assert {len(row) for row in _rows(summary)} == {7, 8}
 
 

@@ -78,7 +78,8 @@ def test_what_others_say_adds_no_element(evil: str) -> None:
     def shape(word: str) -> tuple[list[tuple[str, list[str]]], int]:
         failures = [a_failure(reason=word), a_failure(f"cpu-{word}", word)]
         left = [{"what": word, "why": word}]
-        run = a_run(_answered(word), failures=failures, left_out=left, args=[word])
+        hosts = [{"name": word, "cells": [word], "control": word, "unlike": [word, word]}]
+        run = a_run(_answered(word), failures=failures, left_out=left, hosts=hosts, args=[word])
         parts = Parts(html_of(run))
         assert parts.left_open == []
         return [(tag, sorted(attrs)) for tag, attrs in parts.elements], len(parts.scripts)

@@ -172,6 +172,16 @@ def test_what_was_left_out_and_how_to_repeat_it_is_told() -> None:
     assert "r-1" in read
 
 
+def test_hosts_of_a_fleet_are_told_and_which_is_unlike_the_others() -> None:
+    """How many cells each ran, and in what its control differs."""
+    like = {"name": "host-a", "cells": [CASE], "control": CASE, "unlike": []}
+    odd = {"name": "host-b", "cells": [], "control": CASE, "unlike": ["worse: 100 -> 70", "heat"]}
+    read = Parts(html_of(a_run(judged(), hosts=[like, odd]))).read
+    assert "0 cells. Unlike the others: worse: 100 -> 70; heat" in " ".join(read.split())
+    assert read.count("Unlike the others") == 1
+    assert "Hosts" not in Parts(html_of(a_run(judged()))).read
+
+
 def test_two_hundred_cells_are_a_page_of_some_mib() -> None:
     """The pictures of the same wrong answer are in it once."""
     reason = "x" * 200
