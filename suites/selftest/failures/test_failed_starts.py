@@ -24,14 +24,15 @@ from fixtures.servers.diagnosis import StartFailure
 from fixtures.servers.server import Server
 from suites.selftest.failures.conftest import READY_WITHIN_S, Bench, Fault, Told
 
-pytestmark = pytest.mark.selftest
+Starts = dict[str, Future[Told]]
+"""By the fault's name."""
+Keep = Callable[[str, object], None]
 
 
 class Failures(NamedTuple):
     """What was said of all of them."""
 
-    starts: dict[str, Future[Told]]
-    """By the fault's name."""
+    starts: Starts
     serving: Future[StartFailure | None]
     """Of the one that was ready before."""
 
@@ -87,12 +88,24 @@ def _send(number: signal.Signals, to: str) -> Callable[[Server], None]:
     return disturb
 
 
-FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
-    # name: the fault, the cause to be named, and words of the detail and of the remedy. What takes
-    # longest comes first, so that nothing is alone at the end.
+Faults = dict[str, tuple[Fault, Cause, str, str]]
+"""By name: the fault, the cause to be named, and words of the detail and of the remedy. What takes
+longest comes first, so that nothing is alone at the end."""
+
+FAULTS: Faults = {
     "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
-    "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
     "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
+    "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
+    "KV cache too small": (
+        Fault(words=_a_mib_of_kv_cache),
+        "no-room-for-kv-cache",
+        "2048",
+        "max_model_len",
+    ),
+    "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
+}
+MORE_FAULTS: Faults = {
+    "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
     "truncated weights": (Fault(damage=_truncate), "corrupt-weights", "weights", ""),
     "unsupported version": (Fault(damage=_version), "unsupported-model", "9", ""),
     "untrusted code": (
@@ -101,33 +114,43 @@ FAULTS: dict[str, tuple[Fault, Cause, str, str]] = {
         "execute",
         "--trust-remote-code",
     ),
-    "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
     "port taken": (Fault(words=_on_a_taken_port), "port-taken", "in use", ""),
-    "KV cache too small": (
-        Fault(words=_a_mib_of_kv_cache),
-        "no-room-for-kv-cache",
-        "2048",
-        "max_model_len",
-    ),
     "KV cache above memory": (
         Fault(words=_adding(VLLM_CPU_KVCACHE_SPACE="4000")),
         "memory-not-free",
         "",
         "",
     ),
-    "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
 }
+
+
+@pytest.fixture
+def keep(record_testsuite_property: Keep) -> Keep:
+    """Takes a figure for the JUnit file."""
+    return record_testsuite_property
 
 
 @pytest.fixture(scope="module")
 def failures(bench: Bench) -> Failures:
-    """All faults at work, two at a time: each is a start of its own."""
+    """Faults at work, two at a time: each is a start of its own."""
     with ThreadPoolExecutor(2) as pool:
         serving = pool.submit(_killed_while_serving, bench)
-        starts = {name: pool.submit(bench.start, fault) for name, (fault, *_) in FAULTS.items()}
+        starts = _started(pool, bench, FAULTS)
+    return Failures(starts, serving)
+
+
+@pytest.fixture(scope="module")
+def more_failures(bench: Bench) -> Starts:
+    """Those of the other faults."""
+    with ThreadPoolExecutor(2) as pool:
+        starts = _started(pool, bench, MORE_FAULTS)
     for listener in _listeners:
         listener.close()
-    return Failures(starts, serving)
+    return starts
+
+
+def _started(pool: ThreadPoolExecutor, bench: Bench, faults: Faults) -> Starts:
+    return {name: pool.submit(bench.start, fault) for name, (fault, *_) in faults.items()}
 
 
 def _killed_while_serving(bench: Bench) -> StartFailure | None:
@@ -143,17 +166,25 @@ def _killed_while_serving(bench: Bench) -> StartFailure | None:
         return failure
 
 
+@pytest.mark.selftest
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_failed_start_is_explained(
-    failures: Failures,
-    name: str,
-    record_testsuite_property: Callable[[str, object], None],
-) -> None:
+def test_a_failed_start_is_explained(failures: Failures, name: str, keep: Keep) -> None:
     """The cause is named, with evidence from the log, and with what to change."""
-    _, cause, in_detail, in_remedy = FAULTS[name]
-    failure, after_end_s = failures.starts[name].result()
+    _assert_explained(name, failures.starts[name].result(), FAULTS, keep)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", MORE_FAULTS)
+def test_a_rarer_failed_start_is_explained(more_failures: Starts, name: str, keep: Keep) -> None:
+    """The same of what recorded logs tell as well."""
+    _assert_explained(name, more_failures[name].result(), MORE_FAULTS, keep)
+
+
+def _assert_explained(name: str, told: Told, faults: Faults, keep: Keep) -> None:
+    _, cause, in_detail, in_remedy = faults[name]
+    failure, after_end_s = told
     assert failure is not None, "it got ready all the same"
-    record_testsuite_property(f"failed start: {name}", f"{failure.cause}, {after_end_s} s")
+    keep(f"failed start: {name}", f"{failure.cause}, {after_end_s} s")
     assert failure.cause == cause, failure
     assert in_detail in failure.detail
     assert failure.remedy
@@ -161,6 +192,7 @@ def test_a_failed_start_is_explained(
     assert len(failure.evidence) <= 20
 
 
+@pytest.mark.selftest
 def test_a_killed_worker_of_a_serving_server_is_explained(failures: Failures) -> None:
     """What dies while it serves is found by looking, named, and not taken for a failed start."""
     failure = failures.serving.result()

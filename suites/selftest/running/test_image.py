@@ -11,7 +11,7 @@ from fixtures.runtimes.runtime import PythonRuntime, Runtime
 from suites.selftest.faults.runs import Asked, Run
 from suites.selftest.standin.engine import StandIn
 
-pytestmark = pytest.mark.selftest
+pytestmark = pytest.mark.thorough
 
 IMAGE = "vllm/vllm-openai-cpu:v0.29.0"
 

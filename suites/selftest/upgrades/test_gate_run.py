@@ -8,7 +8,7 @@ from fixtures.records.upgrade_schema import FOLDER, UpgradeRecord
 from fixtures.runtimes.environments import CHECKOUT
 from fixtures.runtimes.runtime import Runtime
 
-pytestmark = pytest.mark.selftest
+pytestmark = pytest.mark.thorough
 
 
 def test_a_whole_comparison_names_a_crash_that_is_planted_in_one_side(
