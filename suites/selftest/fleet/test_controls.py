@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.cells.cards import GIB
-from fixtures.fleet.controls import Control, controls_for, names_of, outliers
+from fixtures.fleet.controls import Control, compared_hosts, controls_for, names_of, outliers
 from fixtures.fleet.needs import Offer
 from fixtures.fleet.plan import Work
 from fixtures.fleet.received import Attempt, read_controls
@@ -79,6 +79,7 @@ def test_hosts_of_another_kind_are_not_compared() -> None:
     slow, *others = _at(60.0, 100.0, 101.0)
     other = _with(slow, on_host(slow.record, processor="another"))
     assert outliers([other, *others], TOLERANCES) == []
+    assert compared_hosts([other, *others]) == {"host-1", "host-2"}
 
 
 def test_memory_that_one_host_takes_more_of_is_told() -> None:
@@ -146,11 +147,14 @@ def test_a_run_has_its_hosts(tmp_path: Path) -> None:
         Result(control, "b", None, 0.0, ("its host was lost",)),
     ]
     (outlier,) = outliers(_at(100.0, 70.0), TOLERANCES)
-    a, b = hosts_told(results, [outlier._replace(host="a")])
+    a, b = hosts_told(results, {"a"}, [outlier._replace(host="a")])
     assert (a.name, a.cells, a.control) == ("a", ["cpu-long"], "cpu-short")
     assert a.unlike == list(outlier.said)
     assert (b.cells, b.control) == ([], Unmeasured(unmeasured="its host was lost"))
     assert b.unlike == []
+
+    (alone,) = hosts_told([Result(control, "a", 0, 61.0, ())], set(), [])
+    assert isinstance(alone.control, Unmeasured), "nothing to compare with is not alike"
 
     record = measured(throughput=loaded_at(100.0))
     kept = Attempt(tmp_path / "controls" / "a", record.case_id, 1)
