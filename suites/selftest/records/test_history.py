@@ -1,8 +1,8 @@
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -10,27 +10,25 @@ import pytest
 from fixtures.records.history import HistoryError, add_run, read_history
 from fixtures.records.history_schema import MIGRATIONS
 from fixtures.records.metrics import measured_of
-from fixtures.runtimes.environments import CHECKOUT
 from suites.selftest.histories import loaded_at, measured, on_host
 from suites.selftest.specimens import NOT_SEEN
 
 pytestmark = pytest.mark.selftest
 
 FIGURES = len(measured_of(measured()))
-WRITERS, RUNS = 2, 25
+WRITERS, FILES = 2, 100
 
-# Adds runs of its own, and one that the other writer adds as well, as fast as it can.
-WRITER = """
-import sys
-from pathlib import Path
-from fixtures.records.history import add_run
-from suites.selftest.histories import measured
-path, own, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-sys.stdin.readline()
-for number in range(count):
-    add_run(path, [measured(f"{own}-{number:02}")])
-    add_run(path, [measured(f"shared-{number:02}")])
-"""
+
+def _write(folder: Path, own: str, together: Barrier) -> None:
+    """Add a run of its own, and one that the other writer adds as well, to one file after another.
+
+    The other one makes each file at the same moment.
+    """
+    for number in range(FILES):
+        together.wait(60)
+        path = folder / f"{number}.sqlite"
+        add_run(path, [measured(own)])
+        add_run(path, [measured("shared")])
 
 
 @pytest.fixture
@@ -95,29 +93,27 @@ def test_speed_of_two_kinds_of_hosts_is_two_series(path: Path) -> None:
     assert (memory.host, len(memory.nights)) == ("", 2)
 
 
-def test_two_writers_at_once_lose_nothing(path: Path) -> None:
-    """Two processes that make the file and write it all at once both get everything in."""
-    command = [sys.executable, "-c", WRITER, str(path)]
+def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Two processes that make a file and write it at once both get everything in, each time."""
+    context = get_context("spawn")
+    together = context.Barrier(WRITERS)
     writers = [
-        subprocess.Popen([*command, own, str(RUNS)], cwd=CHECKOUT, stdin=subprocess.PIPE)
-        for own in ("left", "right")
+        context.Process(target=_write, args=(tmp_path, own, together)) for own in ("left", "right")
     ]
     for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write(b"go\n")
-        writer.stdin.flush()
-    assert [writer.wait() for writer in writers] == [0] * WRITERS
+        writer.start()
     for writer in writers:
-        writer.communicate()
-    assert _rows(path, "cell") == (WRITERS + 1) * RUNS
-    assert _rows(path, "figure") == (WRITERS + 1) * RUNS * FIGURES
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    for number in range(FILES):
+        path = tmp_path / f"{number}.sqlite"
+        assert (_rows(path, "cell"), _rows(path, "figure")) == (3, 3 * FIGURES)
 
 
 def test_a_writer_waits_for_one_that_brings_the_file_up_to_date(path: Path) -> None:
     """What it saw before the other was done is not what it goes by."""
     path.parent.mkdir()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("PRAGMA journal_mode = WAL")
         other.execute("BEGIN IMMEDIATE")
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(add_run, path, [measured("a")])
