@@ -52,11 +52,17 @@ def test_the_heaviest_verdict_decides(outcome: Outcome, answer: str) -> None:
         {"failures": [a_failure()], "exit_code": 1},
         {"failures": [a_failure(CASE)], "exit_code": 1},
         {"ended_at": GOES_ON, "exit_code": GOES_ON},
+        {"exit_code": 2},
+        {"planned": [CASE, OTHER], "compared": [OTHER]},
+        {"searched": ["frontier-cpu"]},
     ],
-    ids=["no record", "outside of cells", "in a cell", "killed"],
+    ids=[
+        *("no record", "outside of cells", "in a cell", "killed", "interrupted"),
+        *("a comparison without a record", "a search without a record"),
+    ],
 )
 def test_nothing_is_green_by_absence(changes: dict[str, object]) -> None:
-    """A cell without a record, a failed test whose verdict is none, a run without an end: red."""
+    """What was planned and has no record, a failed test without a verdict, no end of its own."""
     run = a_run(judged(), **changes)  # type: ignore[arg-type]
     assert headline(run).answer == "does not ship"
 
@@ -65,12 +71,11 @@ def test_nothing_is_green_by_absence(changes: dict[str, object]) -> None:
     "run",
     [
         a_run(planned=[]),
-        a_run(judged(), exit_code=2),
         a_run(judged())._replace(record=Unmeasured(unmeasured="kept by an older suite")),
         a_run(judged(), planned=[CASE, OTHER], own=[CASE], shard=ShardRecord(number=1, of=2)),
         a_run(judged(verdicts=[])),
     ],
-    ids=["nothing", "interrupted", "no record of the run", "a shard", "not judged"],
+    ids=["nothing", "no record of the run", "a shard", "not judged"],
 )
 def test_what_is_not_known_is_not_green(run: Run) -> None:
     """What cannot speak for the whole does not ship it."""
