@@ -274,6 +274,18 @@ def test_a_models_own_flag_is_held_to_the_table_too(monkeypatch: pytest.MonkeyPa
     assert _why(_gpu_case(), "0.9.1") == "--media-io-kwargs came with 0.9.2"
 
 
+@pytest.mark.parametrize(
+    "added", [("--max-num-batched-tokens", "4096"), ("--max_num_batched_tokens=4096",)]
+)
+def test_a_cells_flag_stands_in_the_place_of_its_models(added: tuple[str, ...]) -> None:
+    """However it is spelled it is said once, and the model's other flags keep their values."""
+    own = PROFILES["wide"].flags
+    at = own.index("--max-num-batched-tokens")
+    cell = a_case().cell.model_copy(update={"extra_flags": added})
+    case = a_case().model_copy(update={"model_name": "wide", "cell": cell})
+    assert case.flags == (*own[:at], *own[at + 2 :], *added)
+
+
 def test_a_flag_that_nobody_knows_is_vllms_to_judge() -> None:
     """A flag newer than the table is passed on as it stands."""
     assert _words(_gpu_case(None, "default", "--of_the_future=1"), "0.5.4").argv[-1] == (
