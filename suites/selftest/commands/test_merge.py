@@ -122,6 +122,12 @@ def test_a_missing_shard_is_named_and_red(root: Path) -> None:
     assert f"there is no record of: {', '.join(['shard 2/3', *DEALT[1]])}\n" in ended.stderr
     joined = read_whole("joined", root)
     assert [case.case_id for case in joined.cases] == [c for c in CELLS if c not in DEALT[1]]
+    summary = (joined.folder / "summary.md").read_text("utf-8")
+    for cell in DEALT[1]:
+        assert f"- **missing**: `{cell}`: `cell`: `planned, and has no record`" in summary
+    metrics = (joined.folder / "metrics.prom").read_text("utf-8")
+    assert f"minicpmv_run_planned_cells {float(len(CELLS))}\n" in metrics
+    assert f"minicpmv_run_missing_cells {float(len(DEALT[1]))}\n" in metrics
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fixtures.records.schema import CaseRecord
 from fixtures.reports.cell_figures import figures_of
 from fixtures.reports.prometheus import prometheus_text
 from suites.selftest.histories import measured
-from suites.selftest.reports.runs import CASE, a_run, judged
+from suites.selftest.reports.runs import CASE, a_failure, a_run, judged
 from suites.selftest.reports.test_upgrade_table import RECORD
 from suites.selftest.specimens import NOT_SEEN, OUT_OF_MEMORY
 
@@ -88,6 +88,14 @@ def test_a_verdict_is_one_of_all_outcomes() -> None:
     assert set(told.values()) == {0, 1}
     assert _value(samples, "upgrade_answer", answer="do not ship") == 1
     assert _value(samples, "upgrade_answer", answer="ship") == 0
+
+
+def test_a_cell_in_which_only_a_test_failed_does_not_pass() -> None:
+    """Its verdicts are all good, and yet a dashboard must not show it as green."""
+    failure = a_failure("E   the server's group was not gone", CASE, "teardown")
+    samples = _samples(a_run(judged("pass"), failures=[failure], exit_code=1))
+    assert _value(samples, "cell_verdict", outcome="fail") == 1
+    assert _value(samples, "cell_verdict", outcome="pass") == 0
 
 
 def test_a_killed_run_has_no_end_and_what_is_missing_is_counted() -> None:
