@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from fixtures.load.counters import standing_of
+from fixtures.load.generator import Timeline
 from fixtures.load.mixture import mixture_for
-from fixtures.load.soaking import FILLING, Site, soak
+from fixtures.load.reply import failed
+from fixtures.load.soaking import FILLING, Site, has_left, soak
 from fixtures.questions.asking import Endpoint
 
 pytestmark = pytest.mark.selftest
@@ -99,3 +101,16 @@ def test_a_soak_ends_with_its_server(site: Site) -> None:
     soaked = soak(site, mixture, 600.0, lambda: "the engine died")
     assert len(soaked.slices) == 1
     assert soaked.slices[0].errors
+
+
+@pytest.mark.parametrize(
+    ("sent_s", "done_s", "left"),
+    [(1.0, 1.2, True), (1.03, 1.2, True), (1.0, 1.196, True), (1.0, 1.19, False)],
+    ids=["as long as it would", "a slow connection", "an early timer", "too early"],
+)
+def test_who_leaves_has_waited_for_a_connection_too(
+    sent_s: float, done_s: float, *, left: bool
+) -> None:
+    """Patience begins with the client's turn; what ends before it did is a failure."""
+    timeline = Timeline(1.0, sent_s, done_s, (), failed("no whole answer"))
+    assert has_left(timeline, 0.2) is left

@@ -5,12 +5,12 @@ from fixtures.verdicts.trend import Floats, growth, ratio
 
 pytestmark = pytest.mark.selftest
 
-RUNS = 200
+RUNS = 100
 SLICES = 90
 WORK: Floats = np.arange(4, 4 + SLICES, dtype=np.float64) * 75
 HOURS = WORK / WORK[-1] / 6
-SETTLING = 60 * np.log(WORK)
-"""MiB: on the cpu card the worker's heap grew by 60 to 95 for each factor e of requests."""
+SETTLING = 90
+"""MiB: on the cpu card the worker's heap grew by 60 to 100 for each factor e of requests."""
 
 
 def noise(seed: int, number: int, memory: float, spread: float) -> Floats:
@@ -24,29 +24,34 @@ def noise(seed: int, number: int, memory: float, spread: float) -> Floats:
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.8])
-@pytest.mark.parametrize("settling", [0.0, 1.0], ids=["flat", "settling"])
-def test_what_only_settles_is_quiet(memory: float, settling: float) -> None:
-    """In noise of a MiB, no bound of 200 soaks of ten minutes shows 50 MiB an hour."""
+@pytest.mark.parametrize("before", [0, 200, 800])
+def test_what_only_settles_is_quiet(memory: float, before: int) -> None:
+    """In noise of a MiB, one bound of 100 soaks of ten minutes at most shows 50 MiB an hour.
+
+    Whatever work had been done before what is counted.
+    """
+    settling = SETTLING * np.log(WORK + before)
+    false = 0
     for seed in range(RUNS):
-        found = growth(HOURS, WORK, settling * SETTLING + noise(seed, SLICES, memory, 1), 0.999)
+        found = growth(HOURS, WORK, settling + noise(seed, SLICES, memory, 1), 0.999)
         assert found is not None
-        assert found.low <= 50
+        false += found.low > 50
+    assert false <= 1
 
 
-@pytest.mark.parametrize(("memory", "at_least"), [(0.0, 0.99), (0.5, 0.9), (0.8, 0.5)])
-def test_a_leak_beside_a_heap_that_settles_is_seen(memory: float, at_least: float) -> None:
-    """100 MiB an hour show in ten minutes, the less surely the more the noise remembers."""
-    seen = 0
+@pytest.mark.parametrize("settling", [0, SETTLING], ids=["flat", "settling"])
+@pytest.mark.parametrize(("memory", "leak"), [(0.0, 200), (0.5, 300), (0.8, 600)])
+def test_a_leak_is_seen(memory: float, leak: int, settling: float) -> None:
+    """In ten minutes, beside a heap that settles too; the more the noise remembers the later."""
     for seed in range(RUNS):
-        held = 100 * HOURS + SETTLING + noise(seed, SLICES, memory, 1)
+        held = leak * HOURS + settling * np.log(WORK + 200) + noise(seed, SLICES, memory, 1)
         found = growth(HOURS, WORK, held, 0.999)
         assert found is not None
-        seen += found.low > 50
-    assert seen >= at_least * RUNS
+        assert found.low > 50
 
 
 def test_the_interval_holds_the_truth() -> None:
-    """Bounds that may each be wrong once in 40 are wrong in few of 200, in noise that remembers."""
+    """Bounds that may each be wrong once in 40 are wrong in few of 100, in noise that remembers."""
     wrong = 0
     for seed in range(RUNS):
         found = growth(HOURS, WORK, 7 * HOURS + noise(seed, SLICES, 0.5, 1), 0.975)
@@ -84,7 +89,7 @@ def test_a_ratio_is_found_with_its_interval() -> None:
 
 
 def test_two_different_thirds_by_chance_are_no_drift() -> None:
-    """In 200 soaks without a drift no bound shows answers a fifth slower."""
+    """In 100 soaks without a drift no bound shows answers a fifth slower."""
     for seed in range(RUNS):
         values = np.exp(noise(seed, 60, 0.5, 0.2))
         found = ratio(values[:20], values[-20:], 0.999)
