@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -115,6 +115,8 @@ def test_what_a_version_can_say_every_later_one_can(case: Case) -> None:
 def test_between_two_releases_the_words_are_the_older_ones(case: Case, version: Version) -> None:
     """A build, or a release that nobody read, is told what the rung below it is told."""
     rung = BETWEEN[version]
+    # Which release serves a model first is known by itself, and may lie between two that were read.
+    assume(not rung < Version(case.model.since) <= version)
     here, there = (words_of(case, each, setting_of(case)) for each in (version, rung))
     if isinstance(there, Words):
         assert here == there
