@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_what_only_settles_is_quiet(memory: float, before: int) -> None:
     for seed in range(RUNS):
         found = growth(HOURS, WORK, settling + noise(seed, SLICES, memory, 1), 0.999)
         assert found is not None
-        false += found.low > 50
+        false += found.at_least > 50
     assert false <= 1
 
 
@@ -47,26 +49,42 @@ def test_a_leak_is_seen(memory: float, leak: int, settling: float) -> None:
         held = leak * HOURS + settling * np.log(WORK + 200) + noise(seed, SLICES, memory, 1)
         found = growth(HOURS, WORK, held, 0.999)
         assert found is not None
-        assert found.low > 50
+        assert found.at_least > 50
 
 
-def test_the_interval_holds_the_truth() -> None:
-    """Bounds that may each be wrong once in 40 are wrong in few of 100, in noise that remembers."""
+def test_the_bound_is_below_the_truth() -> None:
+    """One that may be wrong once in 40 is wrong in few of 100, in noise that remembers."""
     wrong = 0
     for seed in range(RUNS):
         found = growth(HOURS, WORK, 7 * HOURS + noise(seed, SLICES, 0.5, 1), 0.975)
         assert found is not None
-        wrong += not found.low <= 7 <= found.high
-    # 5 % are expected where the memory is known; here it is estimated.
-    assert wrong <= 0.12 * RUNS
+        wrong += found.at_least > 7
+    # 2.5 % are expected where the memory is known; here it is estimated.
+    assert wrong <= 0.06 * RUNS
 
 
 def test_a_flat_line_does_not_grow() -> None:
     """Values that are all the same are certain."""
     found = growth(HOURS, WORK, np.full(SLICES, 3000.0), 0.999)
     assert found is not None
-    assert abs(found.value) < 0.001
-    assert found.high - found.low < 0.001
+    assert found == pytest.approx((0, 0), abs=0.001)
+
+
+@pytest.mark.parametrize("minutes", [10, 35])
+def test_a_real_server_that_leaks_nothing_is_quiet_and_a_leak_in_it_is_seen(minutes: int) -> None:
+    """What two soaks of a tiny cell of vLLM 0.29.0 held, slice by slice, with and without a leak.
+
+    The longer one shows what it comes to: its heap grew by 2,322 MiB an hour at first, and by less
+    than 140 after a quarter of an hour.
+    """
+    path = Path(__file__).parent / "recorded" / f"soak-{minutes}-minutes.csv"
+    at_s, done, mib = np.loadtxt(path, delimiter=",", skiprows=1).T
+    bounds = []
+    for leak in (0, 600):
+        found = growth(at_s / 3600, done, mib + leak * at_s / 3600, 0.999)
+        assert found is not None
+        bounds.append(found.at_least)
+    assert bounds[0] < 50 < bounds[1]
 
 
 def test_few_points_tell_nothing() -> None:
