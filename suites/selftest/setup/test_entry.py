@@ -144,7 +144,7 @@ def test_prune_tells_what_it_freed() -> None:
     """`ci/suite --prune` ends with 0 and starts no pytest."""
     run = subprocess.run([SUITE, "--prune"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (0, "")
-    assert run.stderr.startswith("ci/suite: freed 0 MB in ")
+    assert run.stderr.startswith("ci/suite: freed 0 MiB in ")
 
 
 def _run_too_old(path: Path) -> subprocess.CompletedProcess[str]:

@@ -63,8 +63,8 @@ def test_environment_that_no_lock_names_goes(
     assert prune(cache_root(), [lock], progress) >= SIZE_BYTES
     assert list(cache_root().iterdir()) == []
     assert said.getvalue().splitlines() == [
-        f"ci/suite: removing {outdated.name}, 1 MB",
-        f"ci/suite: freed 1 MB in {cache_root()}",
+        f"ci/suite: removing {outdated.name}, 1 MiB",
+        f"ci/suite: freed 1 MiB in {cache_root()}",
     ]
 
 
