@@ -50,6 +50,13 @@ FAULTS: Final = (
         "peak:256MiB,kv:10%,accuracy:3%:colour,slow-start:50%,decode:10%",
         (_PEAK, ("KV cache tokens",), ("answers",), ("time to start",), _SPEED),
     ),
+    # With --all-reasons, or it ends with the first of them.
+    Fault(
+        "the-smallest-at-once",
+        "spike:600MiB,decode:5%,ttft:10%",
+        (_PEAK, ("tokens/s", "TPOT p50"), ("TTFT p50",)),
+    ),
+    Fault("peak-2-percent-and-decode-1-percent", "peak:2%,decode:1%", (_PEAK,), _SPEED),
 )
 
 

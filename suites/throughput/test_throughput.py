@@ -38,7 +38,7 @@ def test_throughput_is_measured(
     benchmark.pedantic(  # type: ignore[no-untyped-call]
         session.run, setup=session.prepare, rounds=_ROUNDS, iterations=1
     )
-    session.repeat_where_they_scatter(_ROUNDS)
+    session.repeat_where_they_tell_little(_ROUNDS)
     serving.keep_load(session.end(), "distinct", _OUTPUT_TOKENS)
     measured = serving.record.throughput
     assert isinstance(measured, ThroughputRecord)
@@ -59,7 +59,7 @@ def test_throughput_with_warm_caches_is_measured(serving: Deployment, judge: Jud
     session = _session(serving, same)
     session.warm_up()
     session.repeat(_WARM_ROUNDS)
-    session.repeat_where_they_scatter(_WARM_ROUNDS)
+    session.repeat_where_they_tell_little(_WARM_ROUNDS)
     serving.keep_load(session.end(), "repeated", _OUTPUT_TOKENS)
     judge(judge_throughput(serving.record.throughput_repeated, ABOUT_REPEATED))
 

@@ -96,7 +96,7 @@ def test_a_generator_that_seldom_held_up_is_inconclusive(good: int) -> None:
 
 def test_a_server_that_did_not_settle_is_inconclusive() -> None:
     """What it gave while it warmed up is told."""
-    warm_up = WarmUpRecord(requests_per_s=[10.0, 20.0, 10.0, 20.0, 10.0, 20.0], steady=False)
+    warm_up = WarmUpRecord(requests_per_s=[10.0, 20.0, 30.0, 40.0, 50.0, 60.0], steady=False)
     verdict = judge_throughput(a_throughput(*_rounds()).model_copy(update={"warm_up": warm_up}))
     assert verdict.outcome == "inconclusive"
     assert verdict.reason.startswith("not steady after 6 rounds to warm up: 10.0, 20.0")

@@ -97,6 +97,26 @@ def test_it_goes_on_only_while_that_may_help(
     assert goes_on(comparisons, exact, PLAN) is on
 
 
+def test_for_all_reasons_it_goes_on_where_something_is_worse() -> None:
+    """For what is open, and never after a failure."""
+    plan = PLAN._replace(all_reasons=True)
+    assert goes_on([EARLY, SLOW], [], plan)
+    assert not goes_on([SAME, SLOW], [], plan)
+    assert not goes_on([UNSURE, SLOW], [], plan)
+    assert not goes_on([EARLY, SLOW], [DIED], plan)
+
+
+def test_answers_that_cannot_be_told_are_waited_for() -> None:
+    """As for a figure: while they are open it goes on, and where they are worse it does not."""
+    unsure, worse = (Exact("answers", outcome, "") for outcome in ("inconclusive", "fail"))
+    settled = judged(MEMORY, pairs_of([2.0**33] * 6, [2.0**33] * 6))
+    assert not goes_on([settled], [], PLAN)
+    assert goes_on([settled], [], PLAN, unsure)
+    assert not goes_on([SAME], [], PLAN, unsure)
+    assert not goes_on([EARLY], [], PLAN, worse)
+    assert goes_on([EARLY], [], PLAN._replace(all_reasons=True), worse)
+
+
 def test_a_comparison_is_told_in_words() -> None:
     """With both sides, the bounds, and what matters."""
     assert told(SLOW).startswith("tokens/s: worse, +8.0 % (+")
