@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from fixtures.cells.cards import MIB
 from fixtures.cells.case import Case
@@ -28,8 +29,10 @@ from fixtures.records.frontier_schema import (
 )
 from fixtures.records.part import Unmeasured
 from fixtures.records.schema import CaseRecord
-from fixtures.reports.frontier_words import outcome_told
+from fixtures.reports.frontier_words import column_told, outcome_told
+from fixtures.reports.prometheus import prometheus_text
 from suites.selftest.frontier.replayed import kept, record_of, searchable, searching_in
+from suites.selftest.reports.runs import a_run
 from suites.selftest.standin.pretend_cpu import videos
 
 pytestmark = pytest.mark.selftest
@@ -132,6 +135,26 @@ def test_what_is_kept_is_what_was_found(whole: Found) -> None:
     ]
     assert frontier_of(whole.record).complete
     assert searchable_of(whole.record) == WIDE
+
+
+def test_dashboards_have_the_largest_of_each_column(whole: Found) -> None:
+    """A column in which nothing fits has no value, and above all no 0."""
+    nothing = whole.record.claims[0].model_copy(update={"largest": None, "beside": {"a": 1}})
+    claims = [*whole.record.claims, nothing]
+    record = whole.record.model_copy(update={"claims": claims})
+    text = prometheus_text(a_run()._replace(frontiers=(record,)))
+    samples = [one for of in text_string_to_metric_families(text) for one in of.samples]
+    told = {
+        one.labels["column"]: one.value
+        for one in samples
+        if one.name == "minicpmv_search_largest" and one.labels["knob"] == "max_num_seqs"
+    }
+    assert told == {column_told(claim): claim.largest for claim in whole.record.claims}
+    came_to = {
+        one.labels["outcome"]: one.value for one in samples if one.name == "minicpmv_search_verdict"
+    }
+    assert came_to.pop("pass") == 1
+    assert set(came_to.values()) == {0}
 
 
 def test_time_that_is_up_ends_it_before_a_start(tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ pytestmark = pytest.mark.selftest
 SHIPS = RECORD.model_copy(update={"answer": "ship", "reasons": []})
 
 
+def _word(run: Run) -> str:
+    return word_of(run, troubles(run))
+
+
 def _outcomes(run: Run) -> list[str]:
     return [trouble.outcome for trouble in troubles(run)]
 
@@ -20,14 +24,14 @@ def _outcomes(run: Run) -> list[str]:
 def test_a_green_run_has_no_trouble() -> None:
     """Every own cell was judged and passed, or did better; or the candidate may ship."""
     for run in (a_run(judged("pass")), a_run(judged("better")), a_run(comparisons=[SHIPS])):
-        assert (word_of(run), troubles(run)) == ("pass", [])
+        assert (_word(run), troubles(run)) == ("pass", [])
 
 
 def test_without_a_cell_nothing_was_measured() -> None:
     """Tests alone make no run green."""
-    assert word_of(a_run(tests={"passed": 900})) == "nothing was measured"
+    assert _word(a_run(tests={"passed": 900})) == "nothing was measured"
     seen_by_selftests = measured(verdicts=[])
-    assert word_of(a_run(seen_by_selftests, own=[])) == "nothing was measured"
+    assert _word(a_run(seen_by_selftests, own=[])) == "nothing was measured"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_without_a_cell_nothing_was_measured() -> None:
 def test_whatever_is_missing_or_wrong_is_told(run: Run, outcome: str, word: str) -> None:
     """Each alone suffices for a run that is not green."""
     assert _outcomes(run) == [outcome]
-    assert word_of(run) == word
+    assert _word(run) == word
 
 
 def test_the_worst_comes_first() -> None:
@@ -126,4 +130,4 @@ def test_a_run_that_was_interrupted_says_so_beside_what_else_is_wrong() -> None:
 def test_an_unmeasured_record_is_never_a_pass() -> None:
     """Of a run of an older suite nobody knows what it was to look at."""
     run = a_run(judged("pass"))._replace(record=Unmeasured(unmeasured="older"))
-    assert word_of(run) == "unmeasured"
+    assert _word(run) == "unmeasured"

@@ -18,7 +18,7 @@ from fixtures.records.frontier_schema import (
 )
 from fixtures.records.schema import CaseRecord
 from fixtures.reports.summary_md import summary_md
-from fixtures.reports.troubles import word_of
+from fixtures.reports.troubles import troubles, word_of
 from suites.selftest.searching.conftest import Bench, Search
 
 pytestmark = pytest.mark.selftest
@@ -118,7 +118,7 @@ def test_the_models_error_is_told(whole: Search) -> None:
 
 def test_reports_and_terminal_tell_it(whole: Search) -> None:
     """The run passes; table, page and summary have the columns and what to take."""
-    assert word_of(whole.run) == "pass"
+    assert word_of(whole.run, troubles(whole.run)) == "pass"
     told = summary_md(whole.run)
     assert "### Frontier: better" in told
     assert "`len=4096 batched=16384 alloc=glibc` | 3 |" in told
@@ -142,7 +142,7 @@ def test_a_search_cut_short_is_not_green(bench: Bench) -> None:
     search = bench.search("short", "--search-minutes=0.1")
     assert search.ended() == 8, search.said
     assert any(claim.state == "open" for claim in search.found.claims)
-    assert word_of(search.run) == "inconclusive"
+    assert word_of(search.run, troubles(search.run)) == "inconclusive"
     assert "time is up" in search.said
 
 
