@@ -70,7 +70,7 @@ def test_served_logprobs_equal_the_training_forward_pass(
     """On every skill and layout both give the answer's tokens the same log-probabilities."""
     from openai import OpenAI  # noqa: PLC0415 - takes a second, which collection need not pay
 
-    questions = [q for s in SKILLS for layout in LAYOUTS for q in held_out(s, layout, 2, 9000)]
+    questions = [q for s in SKILLS for layout in LAYOUTS for q in held_out(s, layout, 1, 9000)]
     trained = _trained(serving, questions, str(pytestconfig.rootpath))
     base_url, model, _ = serving.endpoint
     compared = 0

@@ -28,7 +28,7 @@ HELD = SampleSeries(np.array([100.5, 101.5, 103.5]), np.array([7, 5, 9]))
 
 def _soaked(*, errors: tuple[str, ...] = ()) -> Soaked:
     answered = tuple(Timeline(0.0, 0.0, took_s, (), ANSWER) for took_s in (0.1, 0.3, 0.2))
-    slices = (Slice(100.0, 102.0, answered, 2, errors), Slice(102.0, 103.0, (), 0, ()))
+    slices = (Slice(100.0, 102.0, answered, 2, errors, 0.05), Slice(102.0, 103.0, (), 0, (), 0.06))
     return Soaked(100.0, slices, ((100.0, Unknown("nobody answers")), (104.0, TOLD)))
 
 
@@ -38,6 +38,7 @@ def test_a_slice_has_its_median_and_the_least_that_was_held() -> None:
     first, second = record.slices
     assert (first.from_s, first.to_s, first.answered, first.left) == (0.0, 2.0, 3, 2)
     assert (first.e2e_p50_s, first.quiet_bytes) == (0.2, {"host memory": 5})
+    assert (first.yardstick_s, second.yardstick_s) == (0.05, 0.06)
     assert isinstance(second.e2e_p50_s, Unmeasured)
     assert isinstance(second.quiet_bytes["host memory"], Unmeasured)
 

@@ -96,15 +96,15 @@ FAULTS: Faults = {
     "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
     "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
     "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
+    "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
+}
+MORE_FAULTS: Faults = {
     "KV cache too small": (
         Fault(words=_a_mib_of_kv_cache),
         "no-room-for-kv-cache",
         "2048",
         "max_model_len",
     ),
-    "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
-}
-MORE_FAULTS: Faults = {
     "worker killed": (Fault(disturb=_send(signal.SIGKILL, "VLLM::Worker")), "engine-died", "", ""),
     "truncated weights": (Fault(damage=_truncate), "corrupt-weights", "weights", ""),
     "unsupported version": (Fault(damage=_version), "unsupported-model", "9", ""),

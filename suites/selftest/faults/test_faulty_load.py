@@ -83,7 +83,7 @@ def _measured(serving: Deployment, fault: Fault, *, stalled: bool = False) -> Th
 
 
 def test_tokens_that_are_held_on_their_way_are_named(serving: Deployment) -> None:
-    """Ten milliseconds for each: the server's own clock knows nothing of them."""
+    """Twenty milliseconds for each: the server's own clock knows nothing of them."""
     verdict = judge_throughput(_measured(serving, "tokens held"))
     assert (verdict.outcome, "tokens delayed: " in verdict.reason) == ("fail", True), verdict.reason
 

@@ -20,7 +20,7 @@ import uvloop
 Fault = Literal["none", "tokens held", "one in fifty fails", "answers from a cache"]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
-_HELD_S: Final = 0.01
+_HELD_S: Final = 0.02
 _FIFTY: Final = 50
 _FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\n\r\noops"
 
@@ -59,10 +59,11 @@ class _Proxy:
                 upstream = upstream or await asyncio.open_connection(self._host, self._port)
                 upstream[1].write(request.head + request.body)
                 pieces = []
-                async for piece in self._answer(upstream[0]):
+                answer = self._answer(upstream[0])
+                if self._fault == "tokens held" and request.body:
+                    answer = _held(answer)
+                async for piece in answer:
                     pieces.append(piece)
-                    if self._fault == "tokens held" and request.body:
-                        await asyncio.sleep(_HELD_S)
                     writer.write(piece)
                     await writer.drain()
                 self._cache[_words(request)] = b"".join(pieces)
@@ -96,6 +97,32 @@ class _Proxy:
             yield size + await reader.readexactly(int(size, 16) + 2)
             if int(size, 16) == 0:
                 return
+
+
+async def _held(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Each as long after the one before as the server took, and `_HELD_S` besides.
+
+    Not only so much after it came: of a server that takes longer than that for a token, all would
+    come by the same time later, and none further from the next.
+    """
+    clock = asyncio.get_running_loop().time
+    came: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
+
+    async def read() -> None:
+        try:
+            async for piece in pieces:
+                came.put_nowait((clock(), piece))
+        finally:
+            came.put_nowait(None)
+
+    reading = asyncio.create_task(read())
+    held_s = 0.0
+    while (one := await came.get()) is not None:
+        at_s, piece = one
+        held_s += _HELD_S
+        await asyncio.sleep(at_s + held_s - clock())
+        yield piece
+    await reading
 
 
 def _words(request: _Message) -> str:

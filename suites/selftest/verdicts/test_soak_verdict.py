@@ -22,11 +22,12 @@ def _told(lookups: float, hits: float, **kept: float | Unmeasured) -> ServerTold
     )
 
 
-def _soak(
+def _soak(  # noqa: PLR0913 - each is a fault of its own
     *,
     slices: int = 90,
     leak_mib_per_hour: float = 0.0,
     slower: float = 1.0,
+    machine_slower: float = 1.0,
     noise_mib: float = 0.7,
     last: ServerToldRecord | None = None,
 ) -> SoakRecord:
@@ -43,7 +44,10 @@ def _soak(
                 to_s=(turn + 1) * each_s,
                 answered=64,
                 left=10,
-                e2e_p50_s=0.1 * slower ** (turn / slices) * float(np.exp(rng.normal(0, 0.05))),
+                e2e_p50_s=0.1
+                * (slower * machine_slower) ** (turn / slices)
+                * float(np.exp(rng.normal(0, 0.05))),
+                yardstick_s=0.05 * machine_slower ** (turn / slices),
                 quiet_bytes={
                     HOST: int(
                         MIB
@@ -89,6 +93,21 @@ def test_a_leak_fails_with_its_figures() -> None:
 def test_answers_that_get_slower_fail() -> None:
     """Twice as long at the end as at the beginning is a drift, and no leak."""
     assert _outcomes(_soak(slower=2.0)) == dict.fromkeys(ABOUTS, "pass") | {"latency": "fail"}
+
+
+def test_a_machine_that_gets_slower_is_no_drift_of_the_server() -> None:
+    """Nor is it a pass: what hides behind it is not known. What is beyond it is the server's."""
+    verdict = judge_soak(_soak(machine_slower=1.6), (HOST,))[2]
+    assert verdict.outcome == "inconclusive"
+    assert "the machine 1.3" in verdict.reason
+    assert _outcomes(_soak(slower=2.0, machine_slower=1.6))["latency"] == "fail"
+
+
+def test_without_a_yardstick_a_drift_is_the_servers() -> None:
+    """As in records of before."""
+    soak = _soak(machine_slower=2.0)
+    bare = [one.model_copy(update={"yardstick_s": NOT_SEEN}) for one in soak.slices]
+    assert _outcomes(soak.model_copy(update={"slices": bare}))["latency"] == "fail"
 
 
 def test_latency_in_which_no_drift_shows_does_not_pass() -> None:
