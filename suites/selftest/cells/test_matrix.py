@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from fixtures.cells.cards import CARDS, GIB
+from fixtures.cells.cards import CARDS, GIB, MIB
 from fixtures.cells.case import Case
 from fixtures.cells.matrix import lines_of_cells, load_matrix
 from fixtures.frontier.spaces import load_spaces
@@ -89,6 +89,15 @@ def test_gpu_cards_have_the_incident_and_a_fix_in_every_run(name: str) -> None:
     """The configuration of the incident and what cured it run on each card that can hold it."""
     roles = {case.role for case in CASES if case.card_name == name and case.every_run}
     assert roles >= {"incident", "fix"}
+
+
+def test_the_incidents_profile_is_over_a_budget_of_its_own_on_48_gb() -> None:
+    """29 GB were under the budget of the whole; 18,586 MiB are what an H200 measured of 0.24.0."""
+    usual = [case for case in CASES if case.card_name == "gpu48" and case.versions is None]
+    assert len(usual) == 27
+    for case in usual:
+        profile_bytes = dict(case.phase_budgets_bytes)["encoder-profile"]
+        assert 1.2 * 18_586 * MIB < profile_bytes < 29e9 < case.budget_bytes
 
 
 def test_the_whole_card_is_asked_for_only_where_vllm_can_start_so() -> None:

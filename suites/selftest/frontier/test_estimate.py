@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from packaging.version import Version
 
-from fixtures.cells.cards import GIB, MIB
+from fixtures.cells.cards import CARDS, GIB, MIB
 from fixtures.frontier.compared import Row, rows
 from fixtures.frontier.dummy_items import DummyItems
 from fixtures.frontier.estimate import Deployed, Estimate, estimated, prior_of
@@ -113,6 +113,22 @@ def test_what_was_not_read_widens_the_estimate() -> None:
     assert isinstance(unread.pictures, Unmeasured)
     spread = part(unread, "encoder's profile")
     assert spread.low < part(known, "encoder's profile").low < spread.high
+
+
+@pytest.mark.parametrize(
+    ("seqs", "length", "allocator", "profile_mib", "settled_mib"),
+    [(32, 4096, "expandable", 18_092, 41_390), (256, 8192, "default", 18_586, 42_056)],
+)
+def test_the_intervals_hold_what_an_h200_measured(
+    seqs: int, length: int, allocator: str, profile_mib: int, settled_mib: int
+) -> None:
+    """Weights of MiniCPM-V 2.6's sizes on the gpu48 card, vLLM 0.24.0; to a twentieth."""
+    start = StartedAs(Version("0.24.0"), "gpu", eager=False)
+    total_bytes = CARDS["gpu48"].emulated_total_bytes
+    found = estimated(SHAPE_2_6, Deployed(Point(seqs, length, allocator), start, total_bytes))
+    for expected, measured_mib in ((found.profile, profile_mib), (found.settled, settled_mib)):
+        assert holds(expected, measured_mib / 1024)
+        assert expected.best == pytest.approx(measured_mib * MIB, rel=0.05)
 
 
 def table() -> dict[tuple[str, str], Row]:

@@ -7,8 +7,15 @@ from fixtures.frontier.estimate import Deployed
 from fixtures.frontier.observed import asked_of, deployed_of, observation_of, point_of, said
 from fixtures.frontier.point import AtLeast, Point
 from fixtures.records.part import Unmeasured
-from fixtures.records.schema import CaseRecord, DiagnosisRecord, StartRecord, VerdictRecord
+from fixtures.records.schema import (
+    CaseRecord,
+    DiagnosisRecord,
+    MemoryRecord,
+    StartRecord,
+    VerdictRecord,
+)
 from suites.selftest.frontier.measured import RECORDS, SHAPES
+from suites.selftest.specimens import a_gpu
 
 pytestmark = pytest.mark.selftest
 
@@ -116,6 +123,26 @@ def test_how_it_was_deployed_is_read_off_its_command_line() -> None:
     assert (wide.type_bytes, wide.kv_cache_bytes) == (4, 1024 * MIB)
     assert tiny.start.eager
     assert point_of(TINY).max_num_batched_tokens is None
+
+
+def test_a_gpu_has_less_than_it_is_sold_as() -> None:
+    """vLLM's share is one of NVML's total: the emulated card's, else the assigned GPU's own."""
+    assigned = a_gpu(assigned=True, foreign=[]).model_copy(update={"total_bytes": 46_068 * MIB})
+    other = assigned.model_copy(update={"assigned": False, "total_bytes": 1})
+    memory = WIDE.memory
+    assert isinstance(memory, MemoryRecord)
+    own = WIDE.model_copy(
+        update={
+            "card": "gpu24",
+            "card_capacity_bytes": 24 * 1024 * MIB,
+            "memory": memory.model_copy(update={"gpus": [other, assigned]}),
+        }
+    )
+    emulated = own.model_copy(update={"card_emulated": "on NVIDIA L40S"})
+    for record, total_mib in ((own, 46_068), (emulated, 22_731)):
+        deployed = deployed_of(record)
+        assert isinstance(deployed, Deployed)
+        assert deployed.total_bytes == total_mib * MIB
 
 
 def test_the_limits_of_a_request_are_read_in_all_spellings() -> None:

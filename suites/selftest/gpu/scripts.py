@@ -13,6 +13,7 @@ VERSION: Final = "0.29.0"
 WEIGHTS_GIB: Final = 15.8
 PROFILE_GIB: Final = 29.1
 STEADY_GIB: Final = 19.0
+GRAPHS_GIB: Final = 0.5
 
 PROFILE_LINES: Final = ("Model loading took ", "Encoder cache will be initialized ")
 """Begin the lines that tell of the profile's begin."""
@@ -22,9 +23,9 @@ CACHE_LINES: Final = ("Available KV cache memory: ", "GPU KV cache size: ")
 Step = list[Any]
 _MIB_OF_GIB: Final = GIB // MIB
 _PARTS: Final = 4
-_GRAPHS_MIB: Final = 500.0
-# The suite reads the log every 50 ms, and later where the machine is busy: so long before and
-# after its edges memory stays as it is.
+_GRAPHS_MIB: Final = GRAPHS_GIB * _MIB_OF_GIB
+# The suite reads the log every 50 ms, and later where the machine is busy: so long before its
+# edges memory stays as it is.
 _REST: Final[Step] = ["pause", 0.3]
 _HELD: Final[Step] = ["pause", 0.15]
 
@@ -32,11 +33,14 @@ _HELD: Final[Step] = ["pause", 0.15]
 class Script(NamedTuple):
     """One start of the incident's shape, and what is wrong with it.
 
-    `silent` are beginnings of messages that the log does not have. `first` comes before the GPU is
-    opened, `at_peak` while the profile's memory is held, `late` when all of it has been taken,
-    and `at_end` after SIGTERM, before anything is given back.
+    `steady_gib` is what stays: a vLLM that fills its share of the card takes more for its KV cache
+    than its profile took, and takes it as soon as it has said so. `silent` are beginnings of
+    messages that the log does not have. `first` comes before the GPU is opened, `at_peak` while the
+    profile's memory is held, `late` when all of it has been taken, and `at_end` after SIGTERM,
+    before anything is given back.
     """
 
+    steady_gib: float = STEADY_GIB
     silent: tuple[str, ...] = ()
     first: tuple[Step, ...] = ()
     at_peak: tuple[Step, ...] = ()
@@ -60,7 +64,7 @@ class Script(NamedTuple):
         """What happens after which line."""
         weights_mib = WEIGHTS_GIB * _MIB_OF_GIB - CONTEXT_BYTES / MIB
         profile_mib = (PROFILE_GIB - WEIGHTS_GIB) * _MIB_OF_GIB
-        cache_mib = (STEADY_GIB - WEIGHTS_GIB) * _MIB_OF_GIB - _GRAPHS_MIB
+        cache_mib = (self.steady_gib - WEIGHTS_GIB) * _MIB_OF_GIB - _GRAPHS_MIB
         take: Step = ["take", "weights", weights_mib / _PARTS]
         profile: Step = ["take", "profile", profile_mib]
         return (

@@ -1,5 +1,7 @@
 """A run on a GPU of which nothing is wrong: everything is seen, told, and passes."""
 
+from typing import Final
+
 import pytest
 
 from fixtures.cells.cards import GIB
@@ -20,11 +22,19 @@ from suites.selftest.gpu.conftest import (
     memory_of,
     phase_of,
 )
-from suites.selftest.gpu.scripts import PROFILE_GIB, STEADY_GIB, WEIGHTS_GIB, Script
+from suites.selftest.gpu.scripts import (
+    GRAPHS_GIB,
+    PROFILE_GIB,
+    STEADY_GIB,
+    WEIGHTS_GIB,
+    Script,
+)
 
 pytestmark = pytest.mark.selftest
 
 UNACCOUNTED, ACCOUNTED = 32, 64
+# The second fills the card, as a vLLM does: its KV cache is larger than its profile's peak.
+STEADY: Final = {UNACCOUNTED: STEADY_GIB, ACCOUNTED: 40.0}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +43,7 @@ def quiet(make_gpu_run: MakeGpuRun) -> GpuRun:
     run = make_gpu_run()
     waits = Script(at_end=(["tell", "here"], ["wait", "go"]))
     matrix = matrix_of(f"44.0 {cell(UNACCOUNTED)}{cell(ACCOUNTED)}")
-    run.start(matrix, {UNACCOUNTED: waits, ACCOUNTED: Script()})
+    run.start(matrix, {UNACCOUNTED: waits, ACCOUNTED: Script(steady_gib=STEADY[ACCOUNTED])})
     run.heard(UNACCOUNTED, "here")
     run.machine.set_accounting(ASSIGNED, "enabled")
     run.say(UNACCOUNTED, "go")
@@ -52,6 +62,10 @@ def _gib(figure: int | Unmeasured) -> float:
     return figure / GIB
 
 
+def _sequences(record: CaseRecord) -> int:
+    return int(record.cell["max_num_seqs"])
+
+
 def _witnesses(record: CaseRecord) -> dict[str, WitnessRecord]:
     return {word.witness: word for word in memory_of(record).witnesses}
 
@@ -68,15 +82,20 @@ def test_every_promise_is_kept(quiet: GpuRun, record: CaseRecord) -> None:
 
 
 def test_each_phase_has_its_peak(record: CaseRecord) -> None:
-    """Weights, the profile's instant, and what stays are each told with the phase's name."""
+    """Weights, the profile's instant, and what stays are each told with the phase's name.
+
+    What the KV cache takes is in use before the suite has read its line, and is not the profile's;
+    nor are graphs the KV cache's.
+    """
+    steady_gib = STEADY[_sequences(record)]
     for name, gib in (
         ("weights", WEIGHTS_GIB),
         ("encoder-profile", PROFILE_GIB),
-        ("kv-cache", STEADY_GIB),
-        ("graph-capture", STEADY_GIB),
-        ("serving", STEADY_GIB),
+        ("kv-cache", steady_gib - GRAPHS_GIB),
+        ("graph-capture", steady_gib),
+        ("serving", steady_gib),
     ):
-        assert _gib(phase_of(record, name).peak_bytes) == pytest.approx(gib, rel=0.01), name
+        assert _gib(phase_of(record, name).peak_bytes) == pytest.approx(gib, rel=0.005), name
     phases: list[PhaseRecord] = memory_of(record).phases
     assert {phase.name: phase.told_by for phase in phases} == {
         "idle": "suite",
@@ -92,12 +111,13 @@ def test_each_phase_has_its_peak(record: CaseRecord) -> None:
     }
 
 
-def test_the_peak_is_the_profiles(record: CaseRecord) -> None:
-    """The highest figure is the instant's, and what is steady is told beside it."""
-    memory = memory_of(record)
-    assert _gib(memory.peak_bytes) == pytest.approx(PROFILE_GIB, rel=0.01)
-    assert memory.peak_phase == "encoder-profile"
-    assert _gib(memory.steady_bytes) == pytest.approx(STEADY_GIB, rel=0.01)
+def test_the_peak_is_the_profiles_or_what_fills_the_card(record: CaseRecord) -> None:
+    """The highest figure has its phase, and what is steady is told beside it."""
+    memory, steady_gib = memory_of(record), STEADY[_sequences(record)]
+    assert _gib(memory.peak_bytes) == pytest.approx(max(PROFILE_GIB, steady_gib), rel=0.01)
+    highest = "encoder-profile" if steady_gib < PROFILE_GIB else "graph-capture"
+    assert memory.peak_phase == highest
+    assert _gib(memory.steady_bytes) == pytest.approx(steady_gib, rel=0.01)
     assert memory.baseline_bytes == 0
 
 
@@ -151,8 +171,12 @@ def test_the_table_shows_it(quiet: GpuRun, record: CaseRecord) -> None:
         line.split() for line in quiet.output.splitlines() if line.startswith(f"{record.case_id} ")
     ]
     judged, phases = rows
-    assert judged[3:] == ["29,798", "/", "45,056", "-", "-", "pass"]
-    assert phases[1:8] == ["16,179", "29,798", "19,456", "19,456", "19,456", "19,456", "19,456"]
+    peak, cache, steady = {
+        UNACCOUNTED: ("29,798", "18,944", "19,456"),
+        ACCOUNTED: ("40,960", "40,448", "40,960"),
+    }[_sequences(record)]
+    assert judged[3:] == [peak, "/", "45,056", "-", "-", "pass"]
+    assert phases[1:8] == ["16,179", "29,798", cache, steady, steady, steady, steady]
     assert phases[8] == "nvml-device"
 
 

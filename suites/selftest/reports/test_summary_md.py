@@ -9,12 +9,12 @@ from markdown_it.token import Token
 
 from fixtures.records.run_schema import HostRecord, LeftOutRecord
 from fixtures.records.runs import Run
-from fixtures.records.schema import Unmeasured
+from fixtures.records.schema import MemoryRecord, Unmeasured
 from fixtures.reports.summary_md import LIMIT_BYTES, summary_md
 from suites.selftest.histories import measured
 from suites.selftest.reports.runs import CASE, a_failure, a_run, judged
 from suites.selftest.reports.test_upgrade_table import RECORD, SLOWER
-from suites.selftest.specimens import NOT_SEEN
+from suites.selftest.specimens import NOT_SEEN, a_gpu
 
 pytestmark = pytest.mark.selftest
 
@@ -64,6 +64,20 @@ def test_a_green_run_is_told_with_its_cells_and_how_to_repeat_it() -> None:
     assert "```text\nMINICPMV_CELL='cpu-*' ci/suite -m cpu\n```" in text
     assert any("vLLM 0.29.0" in item for item in _items(text))
     assert any("exit code 0" in item for item in _items(text))
+
+
+def test_a_gpu_is_told_with_its_driver_where_that_is_known() -> None:
+    """What a CUDA context takes is the driver's to decide; old records do not have it."""
+    record = measured()
+    assert isinstance(record.memory, MemoryRecord)
+    for version, told in (
+        ("580.159.04", "NVIDIA L40S (driver 580.159.04), "),
+        (NOT_SEEN, "NVIDIA L40S, "),
+    ):
+        gpu = a_gpu(assigned=True, foreign=[]).model_copy(update={"driver_version": version})
+        memory = record.memory.model_copy(update={"gpus": [gpu]})
+        text = summary_md(a_run(record.model_copy(update={"memory": memory})))
+        assert any(item.startswith(told) for item in _items(text))
 
 
 def test_what_is_wrong_comes_first_and_worst_first() -> None:

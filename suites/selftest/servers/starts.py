@@ -1,7 +1,8 @@
 """Logs of whole starts by name: `starts/NAME.log`, NAME being vLLM's version, and -cpu for that.
 
-`0.29.0-cpu-recorded` is what a server wrote, with paths made neutral and its routes left out. All
-others are rendered from the format strings of that version's released sources, in the order in
+Those named `recorded` are what a server wrote, with paths made neutral, and its routes and most
+drawings of its progress bars left out: 0.24.0 on an H200, with weights of MiniCPM-V 2.6's sizes.
+All others are rendered from the format strings of that version's released sources, in the order in
 which its program comes to them, with figures that one GPU of 48 GB could show: they hold the
 wording, not the figures, to the truth.
 """

@@ -26,6 +26,29 @@ def test_every_whole_line_is_told_once(tmp_path: Path, pieces: list[bytes]) -> N
     assert told == [line.decode("utf-8", "replace") for line in b"".join(pieces).split(b"\n")[:-1]]
 
 
+def test_a_progress_bar_is_told_while_it_is_drawn(tmp_path: Path) -> None:
+    """Its first drawing as soon as there is a second, long before its newline; each once."""
+    path = tmp_path / "server.log"
+    tail = LogTail(path)
+    told = []
+    for drawn in (
+        b"(EngineCore pid=7) \r",
+        b"Capturing:   0%",
+        b"\rCapturing:  50%",
+        b"\rdone\r\n",
+    ):
+        with path.open("ab") as log:
+            log.write(drawn)
+        told.append(tail.new_lines())
+    assert told == [
+        ["(EngineCore pid=7) "],
+        [],
+        ["Capturing:   0%"],
+        ["Capturing:  50%", "done"],
+    ]
+    assert [line for lines in told for line in lines] == read_lines(path)
+
+
 def test_a_log_that_is_not_there_yet_has_no_lines(tmp_path: Path) -> None:
     """Before the server has written its first line there is nothing to tell."""
     path = tmp_path / "server.log"

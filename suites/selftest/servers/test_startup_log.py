@@ -31,6 +31,18 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
     assert (phases.current, phases.current_since_s) == ("warm", 11.0)
 
 
+def test_a_line_that_is_new_was_written_since_the_last_look() -> None:
+    """What came between two looks belongs to the phase that was opened between them."""
+    phases = StartupPhases()
+    phases.take(["Loading model weights took 15.8 GB"], 1.0)
+    phases.take([], 5.0)
+    phases.take(["GPU KV cache size: 450,816 tokens"], 5.05)
+    assert phases.spans(6.0)[-2:] == (
+        PhaseSpan("encoder-profile", 1.0, 5.05),
+        PhaseSpan("kv-cache", 5.05, 6.0),
+    )
+
+
 def test_a_process_that_wrote_nothing_is_booting() -> None:
     """Before the first line a start is in its first phase."""
     assert StartupPhases().spans(3.0) == (PhaseSpan("boot", 0.0, 3.0, "suite"),)
