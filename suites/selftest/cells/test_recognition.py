@@ -82,6 +82,25 @@ def test_the_projects_checkpoints_are_known_by_their_folders() -> None:
     assert recognised(config, "anything") == PROFILES["tiny"]
 
 
+def test_a_folder_that_says_so_is_served_with_random_weights() -> None:
+    """The checkpoint of true sizes is never taken for the released one, nor one of lost weights."""
+    config = json.loads((CHECKPOINTS / "minicpmv-2.6-sized" / "config.json").read_text())
+    assert recognised(config, "anything") == PROFILES["sized"]
+    assert not PROFILES["sized"].has_weights
+    assert recognised({**config, "dummy_weights": False}, "any") == PROFILES["minicpmv-2.6"]
+    assert recognised({**config, "version": "4.5"}, "any") is None
+
+
+def test_random_weights_stay_random_in_another_place() -> None:
+    """On a GPU's cells it is loaded as it must be, and a model with weights is not."""
+    case = _case("gpu48", "minicpmv-2.6", "sized")
+    assert case.flags == ("--load-format", "dummy")
+    assert (case.model.has_weights, case.model.answers) == (False, False)
+    assert _case("gpu48", "sized", None).flags == case.flags
+    back = _case("gpu48", "sized", "minicpmv-2.6")
+    assert (back.flags, back.model.has_weights, back.model.answers) == ((), True, True)
+
+
 def _case(card: str, model: str, in_place: str | None) -> Case:
     allocator = "glibc" if card == "cpu" else "default"
     cell = Cell(max_num_seqs=4, max_model_len=2048, allocator=allocator)

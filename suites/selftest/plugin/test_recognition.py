@@ -56,3 +56,16 @@ def test_a_model_is_trusted_with_code_where_it_has_some(
     assert ended.code == 0, ended.err
     assert ("--trust-remote-code" in ended.out) == trusted
     assert (UNKNOWN not in ended.out) == known
+
+
+def test_a_model_of_random_weights_is_not_asked_and_that_is_said(small_suites: RunPytest) -> None:
+    """MiniCPM-V 2.6's sizes need no weights: the cells are served, and what is left out is told."""
+    ended = small_suites(
+        LOOKS,
+        *("-m", "gpu48", f"--cell={CELL}", "--runtime=pypi:vllm==0.24.0"),
+        *(f"--model={CHECKPOINTS / 'minicpmv-2.6-sized'}", "--print-command=shell"),
+    )
+    assert ended.code == 0, ended.err
+    assert "--load-format dummy" in ended.out
+    assert "questions and load: what --model names has random weights" in ended.out
+    assert UNKNOWN not in ended.out

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tiny_copy(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["minicpmv-2.6-tiny", "minicpmv-2.6-wide"])
+@pytest.mark.parametrize("name", ["minicpmv-2.6-tiny", "minicpmv-2.6-wide", "minicpmv-2.6-sized"])
 def test_the_committed_checkpoints_are_found(name: str) -> None:
     """The folders that the matrix serves pass the look that comes before a start."""
     weights = (CHECKPOINTS / name / WEIGHTS).exists()
