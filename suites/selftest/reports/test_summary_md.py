@@ -134,7 +134,7 @@ def test_a_comparison_has_its_answer_reasons_and_figures() -> None:
     text = summary_md(a_run(comparisons=[record], exit_code=1))
     assert text.startswith("## MiniCPM-V on vLLM: do not ship\n\ncomparisons: 1 do not ship\n")
     assert "### Upgrade: do not ship" in text
-    assert "6 pairs in 16 min; 3 more pairs would probably tell" in text
+    assert "6 pairs in 16 min; 3 more pairs would probably tell (--pairs 9)" in text
     assert "TTFT: worse" in _items(text)
     assert "not compared: KV cache tokens: not told" in _items(text)
     assert _rows(text)[1] == [

@@ -89,7 +89,7 @@ def test_two_models_are_told_by_their_names() -> None:
 def test_what_could_not_be_told_says_what_would_tell() -> None:
     """More pairs, where only they are wanting."""
     record = RECORD.model_copy(update={"answer": "cannot tell", "more_pairs": 9})
-    assert "9 more pairs would probably tell" in render_upgrades([record], color=False)
+    assert "9 more pairs would probably tell (--pairs 15)" in render_upgrades([record], color=False)
 
 
 def test_words_from_elsewhere_are_shown_and_obeyed_by_nobody() -> None:

@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.verdicts.upgrade.gated import ANSWERS_WEIGHT, GATED
-from fixtures.verdicts.upgrade.looks import Plan, levels_at, shares_of, spent_at
+from fixtures.verdicts.upgrade.looks import Plan, levels_at, looks_until, shares_of, spent_at
 from suites.selftest.verdicts.upgrade.given import PLAN, RATE, TIME
 
 pytestmark = pytest.mark.selftest
@@ -49,6 +51,23 @@ def test_another_metric_leaves_less_to_each() -> None:
     assert shares_of([RATE]) == {RATE.name: 1}
     assert shares_of([RATE, TIME]) == {RATE.name: 0.5, TIME.name: 0.5}
     assert shares_of([RATE, TIME], besides=100) == {RATE.name: 0.25, TIME.name: 0.25}
+
+
+@given(st.integers(6, 1_000))
+def test_more_pairs_are_looked_at_more_often(most: int) -> None:
+    """As early as with twelve, as late as there are, and never twice within a quarter."""
+    looks = looks_until(most)
+    assert looks[0] == 4
+    assert looks[-1] == most
+    assert all(1.25 * one <= other <= 2 * one for one, other in pairwise(looks))
+    assert looks_until(12) == Plan().looks
+    assert looks_until(41) == (4, 6, 8, 12, 18, 27, 41)
+
+
+def test_pairs_that_could_accuse_nobody_are_refused() -> None:
+    """A gate that cannot say "do not ship" in figures is none."""
+    with pytest.raises(ValueError, match="5 pairs: with fewer than 6 nothing can be called worse"):
+        looks_until(5)
 
 
 def test_an_unplanned_look_is_refused() -> None:
