@@ -20,7 +20,7 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
     """A real log goes from boot over weights, encoder profile and KV cache to the API."""
     phases = StartupPhases()
     for second, line in enumerate(START):
-        phases.take([line], float(second))
+        phases.take([line], float(second), float(second))
     assert phases.spans(20.0) == (
         PhaseSpan("boot", 0.0, 4.0, "suite"),
         PhaseSpan("weights", 4.0, 6.0),
@@ -32,14 +32,19 @@ def test_a_recorded_start_has_its_phases_in_order() -> None:
 
 
 def test_a_line_that_is_new_was_written_since_the_last_look() -> None:
-    """What came between two looks belongs to the phase that was opened between them."""
+    """What came between two looks belongs to the phase that was opened between them.
+
+    But for the last one, whose line says that all before it is done.
+    """
     phases = StartupPhases()
-    phases.take(["Loading model weights took 15.8 GB"], 1.0)
-    phases.take([], 5.0)
-    phases.take(["GPU KV cache size: 450,816 tokens"], 5.05)
-    assert phases.spans(6.0)[-2:] == (
+    phases.take(["Loading model weights took 15.8 GB"], 1.0, 1.0)
+    phases.take([], 5.0, 5.05)
+    phases.take(["GPU KV cache size: 450,816 tokens"], 5.05, 5.1)
+    phases.take(["init engine (profile, create kv cache, warmup model) took 9 s"], 5.9, 5.95)
+    assert phases.spans(6.0)[-3:] == (
         PhaseSpan("encoder-profile", 1.0, 5.05),
-        PhaseSpan("kv-cache", 5.05, 6.0),
+        PhaseSpan("kv-cache", 5.05, 5.95),
+        PhaseSpan("warm", 5.95, 6.0),
     )
 
 
@@ -57,9 +62,9 @@ def test_a_graph_capture_is_known() -> None:
 def test_a_version_tells_of_a_capture_that_is_over() -> None:
     """Where only the end of the graph capture has a line, the phase began so much earlier."""
     phases = StartupPhases()
-    phases.take(["Loading model weights took 15.8 GB"], 1.0)
-    phases.take(["GPU KV cache size: 450,816 tokens"], 5.0)
-    phases.take(["Graph capturing finished in 22 secs, took 0.49 GiB"], 30.0)
+    phases.take(["Loading model weights took 15.8 GB"], 1.0, 1.0)
+    phases.take(["GPU KV cache size: 450,816 tokens"], 5.0, 5.0)
+    phases.take(["Graph capturing finished in 22 secs, took 0.49 GiB"], 30.0, 30.0)
     assert phases.spans(31.0)[-2:] == (
         PhaseSpan("kv-cache", 5.0, 8.0),
         PhaseSpan("graph-capture", 8.0, 31.0),
@@ -72,7 +77,7 @@ def test_a_capture_within_the_profile_is_no_phase() -> None:
     for line in STARTS["0.33.0"]:
         if "Available KV cache memory" in line:
             break
-        phases.take([line], 1.0)
+        phases.take([line], 1.0, 1.0)
     assert phases.current == "encoder-profile"
 
 
@@ -87,7 +92,7 @@ def test_every_version_goes_through_its_phases(name: str) -> None:
         "0.29.0-kv-bytes": {"graph-capture"},
     }
     phases = StartupPhases()
-    phases.take(STARTS[name], 1.0)
+    phases.take(STARTS[name], 1.0, 1.0)
     assert [span.name for span in phases.spans(2.0)] == [
         phase for phase in PHASES if phase not in missing.get(name, set())
     ]
@@ -100,7 +105,7 @@ def test_phases_never_go_back(lines: list[tuple[str, float]]) -> None:
     now_s = 0.0
     for line, after_s in lines:
         now_s += after_s
-        phases.take([line], now_s)
+        phases.take([line], now_s, now_s)
     spans = phases.spans(now_s)
     indices = [PHASES.index(span.name) for span in spans]
     assert indices == sorted(set(indices))
@@ -113,9 +118,9 @@ def test_phases_never_go_back(lines: list[tuple[str, float]]) -> None:
 def test_lines_count_the_same_at_once_and_one_by_one(cut: int) -> None:
     """How the log arrives in pieces does not change which phase a start is in."""
     at_once, in_two = StartupPhases(), StartupPhases()
-    at_once.take(START, 1.0)
-    in_two.take(START[:cut], 1.0)
-    in_two.take(START[cut:], 1.0)
+    at_once.take(START, 1.0, 1.0)
+    in_two.take(START[:cut], 1.0, 1.0)
+    in_two.take(START[cut:], 1.0, 1.0)
     assert at_once.spans(2.0) == in_two.spans(2.0)
 
 
