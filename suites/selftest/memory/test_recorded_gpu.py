@@ -99,7 +99,7 @@ def _cache_begins_s(start: RecordedStart) -> float:
 
 
 def test_a_start_is_sampled_without_a_gap_that_matters(start: RecordedStart) -> None:
-    """Every 5 ms but for a handful in 10,000, and never less often than the log is looked at."""
+    """All but one in 500 samples within 6 ms, and never less often than the log is looked at."""
     ready_s = next(span.start_s for span in start.spans if span.name == "serving")
     starting = device_series(start.gpu, start.uuid).between(0.0, ready_s)
     within, *later = starting.gaps()
