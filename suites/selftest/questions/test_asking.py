@@ -217,11 +217,19 @@ def test_answers_keep_the_order_of_the_questions() -> None:
 
 
 class _DeadAfterTwo(OpenAiHandler):
+    """Answers the first two questions, and fails the others once both of them are answered."""
+
+    answered = (threading.Event(), threading.Event())
+
     def answer(self) -> None:
-        if len(self.requests) > 2:
-            self.send_error(500, "the engine is dead")
-        else:
+        number = int(self.question.removeprefix("Say word"))
+        if number < len(self.answered):
             super().answer()
+            self.answered[number].set()
+            return
+        for event in self.answered:
+            event.wait(20)
+        self.send_error(500, "the engine is dead")
 
 
 def test_a_dead_server_is_not_asked_on() -> None:
