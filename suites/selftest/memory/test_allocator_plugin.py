@@ -62,6 +62,22 @@ def test_a_peak_before_a_reset_is_not_lost(engine: Engine, reset: str) -> None:
     assert {300, 500, 800} <= {look.reserved.peak_bytes for look in looks.looks}
 
 
+def test_nobody_looks_between_a_reset_and_its_telling(engine: Engine) -> None:
+    """A peak that sinks without a reset that is told would seem to be set back by a stranger."""
+    report = engine(
+        """
+        begin()
+        _C.reset_takes_s = 0.2
+        _C.spike(800)
+        torch.cuda.reset_peak_memory_stats()
+        os._exit(0)
+        """
+    )
+    peak = report.peak("reserved")
+    assert peak
+    assert (peak.bytes, peak.exact) == (800, True)
+
+
 def test_the_marks_are_vllms_alone(engine: Engine) -> None:
     """The witness sets nothing back: the start-up profile reads what it would have read."""
     engine(

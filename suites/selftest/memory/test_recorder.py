@@ -127,9 +127,7 @@ def test_the_dead_keep_their_marks(launch: Launcher, watch: Watch) -> None:
     witness = watch(launch(f"child({_grows(60)!r}).wait(); wait_for('over')"))
     launch.tell("grow")
     pid = int(launch.told("grown"))
-    wait_until(
-        lambda: _mark(witness.recording(), pid).sampled_peak_bytes >= 60 * MIB, "a sample of it"
-    )
+    wait_until(lambda: _mark(witness.recording(), pid).hwm_bytes >= 60 * MIB, "a mark of its size")
     launch.tell("shrink")
     launch.tell("end")
     wait_until(lambda: not is_alive(pid), "the end of the child")
@@ -184,7 +182,8 @@ def test_the_recorder_does_not_outlive_a_killed_suite(launch: Launcher) -> None:
 
 def test_a_killed_recorder_is_no_measurement(launch: Launcher) -> None:
     """A recorder that died has seen a part only, and a part is no peak."""
-    process = launch(_grows(1))
+    process = launch(f"tell('up')\n{_grows(1)}")
+    launch.told("up")
     watch = AllWitnesses(launch.folder / "seen", Card(None, None))
     watch.follow(process.guardian_pid)
     wait_until(lambda: len(watch.card(0.0)) > 200, "two hundred samples")
@@ -211,7 +210,7 @@ def test_a_recorder_without_room_is_no_measurement(launch: Launcher, watch: Watc
 def test_a_recording_that_broke_off_is_no_peak(launch: Launcher) -> None:
     """What all witnesses saw says that one of them ended early."""
     process = launch(_grows(1))
-    with no_room(8 * 1024):
+    with no_room(16 * 1024):
         watch = AllWitnesses(launch.folder / "seen", Card(None, None))
     watch.follow(process.guardian_pid)
     wait_until(lambda: bool(watch.seen(0.0, 5, []).lost), "the recorder's giving up")

@@ -1,4 +1,5 @@
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ ODD = os.environ.get("STANDIN_TORCH", "")
 initialised = 0
 contexts: set[int] = set()
 reset_by_torch = 0
+reset_takes_s = 0.0
 allocated = [0, 0]
 reserved = [0, 0]
 ooms = 0
@@ -81,6 +83,7 @@ def _reset(device: int) -> None:
     assert device in contexts
     reset_by_torch += 1
     allocated[1], reserved[1] = allocated[0], reserved[0]
+    time.sleep(reset_takes_s)
 
 
 def _cuda_resetPeakMemoryStats(device: int) -> None:
