@@ -153,6 +153,18 @@ def test_a_suite_that_lets_go_leaves_nothing(launch: Launcher, make_card: CardMa
     assert not card.path.exists()
 
 
+def test_a_suite_that_lets_go_before_it_has_begun_leaves_nothing(
+    launch: Launcher, make_card: CardMaker
+) -> None:
+    """A server that its guardian has yet to start is not taken for one that has ended."""
+    card = make_card(512 * MIB)
+    process = _abandoned(launch, "time.sleep(600)", card)
+    process.close()
+    assert process.processes() == []
+    assert not (launch.folder / "scratch").exists()
+    assert not card.path.exists()
+
+
 def test_a_killed_suite_leaves_nothing(launch: Launcher) -> None:
     """After a SIGKILL of the suite itself its server and the guardian end soon."""
     suite = launch.suite(

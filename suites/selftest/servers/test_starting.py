@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from fixtures.cells.cards import MIB
-from fixtures.servers.startup_log import PHASES
+from fixtures.servers.startup_log import PHASES, phase_opened_by
 from suites.selftest.conftest import CardMaker
-from suites.selftest.programs import PATIENCE_S
+from suites.selftest.programs import PATIENCE_S, wait_until
 from suites.selftest.servers.conftest import ServerMaker
 from suites.selftest.servers.logs import PORT_TAKEN, START
 
@@ -16,16 +18,28 @@ def say(lines):
         time.sleep(0.06)
 """
 
+# Where the machine is busy a short phase is shown to nobody.
+SAYS_UNTIL_SHOWN = f"""
+wait_for("boot")
+for line, phase in {[(line, phase_opened_by(line)) for line in START]!r}:
+    print(line, flush=True)
+    if phase:
+        wait_for(phase)
+"""
+
 
 class Shown:
-    """Keeps what a person would be shown."""
+    """Keeps what a person would be shown, and tells a program in `folder` of each phase."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.seen: list[tuple[str, float, float]] = []
+        self._folder = folder
 
     def __call__(self, phase: str, in_phase_s: float, since_start_s: float) -> None:
         """Take it in."""
         self.seen.append((phase, in_phase_s, since_start_s))
+        if self._folder:
+            (self._folder / phase).touch()
 
     @property
     def phases(self) -> list[str]:
@@ -33,10 +47,10 @@ class Shown:
         return list(dict.fromkeys(phase for phase, _, _ in self.seen))
 
 
-def test_a_server_is_ready_when_it_says_so(make_server: ServerMaker) -> None:
+def test_a_server_is_ready_when_it_says_so(make_server: ServerMaker, tmp_path: Path) -> None:
     """Readiness is a 200 on /health, after a start that was followed phase by phase."""
-    server = make_server(SAYS + f"say({START!r})\nserve()\n")
-    shown = Shown()
+    server = make_server(SAYS_UNTIL_SHOWN + "serve()\n")
+    shown = Shown(tmp_path)
     assert server.wait_until_ready(PATIENCE_S, shown) is None
     assert server.health() == 200
     assert shown.phases == ["boot", "weights", "encoder-profile", "kv-cache", "warm"]
@@ -44,6 +58,25 @@ def test_a_server_is_ready_when_it_says_so(make_server: ServerMaker) -> None:
     assert [span.name for span in spans] == shown.phases
     assert (spans[0].start_s, spans[-1].end_s) == (0.0, server.ready_after_s)
     assert all(0 <= in_phase <= since for _, in_phase, since in shown.seen)
+
+
+def test_words_right_before_it_is_ready_are_a_phase(make_server: ServerMaker) -> None:
+    """A phase that begins with the last look of a start is shown, and ends when it is ready."""
+    warm_line = next(line for line in START if phase_opened_by(line) == "warm")
+    server = make_server(
+        f"""
+def healthy():
+    print({warm_line!r}, flush=True)
+    return True
+serve()
+"""
+    )
+    shown = Shown()
+    assert server.wait_until_ready(PATIENCE_S, shown) is None
+    assert shown.phases == ["boot", "warm"]
+    warm = server.phases()[-1]
+    assert warm.name == "warm"
+    assert warm.start_s == warm.end_s == server.ready_after_s
 
 
 def test_a_server_that_listens_and_is_not_healthy_is_not_ready(make_server: ServerMaker) -> None:
@@ -61,9 +94,12 @@ serve()
     assert server.wait_until_ready(PATIENCE_S, Shown()) is None
 
 
-def test_a_server_that_never_gets_ready_is_told_with_its_phase(make_server: ServerMaker) -> None:
+def test_a_server_that_never_gets_ready_is_told_with_its_phase(
+    make_server: ServerMaker, tmp_path: Path
+) -> None:
     """After the time allowed the failure names the time and the phase that it is stuck in."""
     server = make_server(SAYS + f"say({START[:5]!r})\ntell('said')\ntime.sleep(600)\n")
+    wait_until((tmp_path / "said").exists, "its words")
     failure = server.wait_until_ready(2.0, Shown())
     assert failure is not None
     assert (failure.kind, failure.phase) == ("never-ready", "weights")
