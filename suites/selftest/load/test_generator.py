@@ -150,14 +150,14 @@ def test_times_are_from_when_a_request_was_due() -> None:
 
 def test_an_open_loop_uses_connections_again() -> None:
     """Requests that come one after the other need not a connection each."""
-    round_, done = loaded(Script(), 50, constant(50, 100))
-    assert errors_of(round_) == [None] * 50
-    assert done.connections < 50
+    round_, done = loaded(Script(), 20, constant(20, 20))
+    assert errors_of(round_) == [None] * 20
+    assert done.connections < 20
 
 
 def test_stale_connections_are_not_used() -> None:
     """Neither one that the server has closed, nor one that it may close at any moment."""
-    for idle_s, pause_s in ((0.2, 0.8), (0.0, 2.5)):
+    for idle_s, pause_s in ((0.5, 1.9), (0.0, 3.5)):
         round_, done = loaded(Script(idle_s=idle_s), 2, Open((0.0, pause_s)))
         assert errors_of(round_) == [None, None]
         assert [one.connection for one in done.served] == [0, 1]

@@ -132,9 +132,16 @@ def test_a_server_that_hangs_ends_the_round_when_its_reason_is_known() -> None:
 
 def test_a_round_that_fails_before_the_next_look_still_has_the_reason() -> None:
     """A dead server refuses everything at once: it is looked at once more."""
-    looks = iter([None, "out of memory"])
-    url = "http://127.0.0.1:1/v1"
-    round_ = run_load(url, bodies(2), Closed(1), PATIENCE_S, lambda: next(looks, "out of memory"))
+    with stubbed(Script(silent=1)) as stub:
+
+        def look() -> str | None:
+            if stub.process.poll() is not None:
+                return "out of memory"
+            stub.process.kill()
+            stub.process.wait()
+            return None
+
+        round_ = run_load(stub.base_url, bodies(2), Closed(1), PATIENCE_S, look)
     assert errors_of(round_) == ["the server is down: out of memory"] * 2
 
 
