@@ -2,7 +2,8 @@
 
 The folder that it lies in tells what: `plan.json`, a template of the record of each cell and of
 each shard, and how long a cell takes. It has a server under a guardian, as the suite has one.
-`told` lists what it did, a line each.
+`told` lists what it did, a line each. A cell goes through three steps, each after a third of its
+time, or where that is "stepwise" as soon as the file `go-1`, `go-2` or `go-3` is there.
 """
 
 import json
@@ -38,6 +39,16 @@ def write(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def rest(step: int) -> None:
+    """Wait for the time of a step."""
+    seconds = (HERE / "seconds").read_text()
+    if seconds != "stepwise":
+        time.sleep(float(seconds) / 3)
+        return
+    while not (HERE / f"go-{step}").exists():
+        time.sleep(0.02)
+
+
 def main() -> None:
     """Write the plan, or be a shard."""
     if "--dry-run" in sys.argv:
@@ -55,15 +66,14 @@ def main() -> None:
     server = GuardedProcess(LaunchOrder(tuple(asleep), dict(os.environ), HERE, log))
     going_on = {"unmeasured": "the run goes on, or was killed"}
     write(folder / "run.json", json.dumps({**shard, "exit_code": going_on, "ended_at": going_on}))
-    third_s = float((HERE / "seconds").read_text()) / 3
-    time.sleep(third_s)
+    rest(1)
     case = (HERE / f"case-{number}.json").read_text().replace("RUN-ID", run_id)
     write(folder / f"{case_id}.json", case)
     tell("wrote", run_id, case_id)
-    time.sleep(third_s)
+    rest(2)
     (folder / case_id).mkdir()
     (folder / case_id / "server.log").write_text(f"log of {case_id}\n")
-    time.sleep(third_s)
+    rest(3)
     server.kill()
     server.close()
     write(folder / "run.json", json.dumps(shard))

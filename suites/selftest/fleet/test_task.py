@@ -50,7 +50,10 @@ def _keep(pieces: Iterator[Piece], attempt: Attempt) -> Ended:
 
 def test_what_a_cell_writes_arrives_as_it_is_made(tmp_path: Path, scratch: Path) -> None:
     """Records come while it runs, in a later version again, and everything else at its end."""
-    checkout = Checkout(tmp_path / "checkout", 1, 2.4)
+    checkout = Checkout(tmp_path / "checkout", 1, 0.0)
+    (checkout.folder / "seconds").write_text("stepwise")
+    # How far it may go once so many pieces are here: what it wrote last is told at its end only.
+    goes_on = {1: ("go-1",), 2: ("go-2", "go-3")}
     names = []
     attempt = Attempt(tmp_path / "run", CASE, 1)
     with closing(cast("Closing", run(_order(checkout), HERE, whole_host()))) as pieces:
@@ -58,6 +61,8 @@ def test_what_a_cell_writes_arrives_as_it_is_made(tmp_path: Path, scratch: Path)
             if isinstance(piece, File):
                 names.append(piece.name.partition("/")[2])
                 attempt.keep(*piece)
+                for name in goes_on.get(len(names), ()):
+                    (checkout.folder / name).touch()
     assert names[:2] == ["run.json", f"{CASE}.json"]
     assert sorted(names[2:]) == [f"{CASE}/server.log", "run.json"]
     (folder,) = (tmp_path / "run" / SHARDS).iterdir()
@@ -79,7 +84,7 @@ def test_a_cell_that_hangs_is_ended_and_told(tmp_path: Path, scratch: Path) -> N
     """Its exit code is not known; what it had written, and said, is kept."""
     checkout = Checkout(tmp_path / "checkout", 1, 600.0)
     attempt = Attempt(tmp_path / "run", CASE, 1)
-    ended = _keep(run(_order(checkout, 1.0), HERE, whole_host()), attempt)
+    ended = _keep(run(_order(checkout, 3.0), HERE, whole_host()), attempt)
     assert ended.status is None
     assert attempt.told() == Told(is_over=False, is_red=False)
     assert [path.name for path in attempt.kept[0].iterdir()] == ["run.json"]

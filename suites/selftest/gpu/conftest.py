@@ -25,7 +25,7 @@ _STAGES: Final = ("startup", "memory", "shutdown")
 """What a server that only pretends can go through: it answers no question."""
 _PATIENCE_S: Final = 90.0
 # Others may want this machine too: a start is not to be doubted for it.
-_LARGEST_GAP_MS: Final = 180
+_LARGEST_GAP_MS: Final = 280
 
 
 class GpuRun:

@@ -27,7 +27,7 @@ _GRAPHS_MIB: Final = GRAPHS_GIB * _MIB_OF_GIB
 # The suite reads the log every 50 ms, and later where the machine is busy: so long before its
 # edges memory stays as it is.
 _REST: Final[Step] = ["pause", 0.3]
-_HELD: Final[Step] = ["pause", 0.15]
+_HELD: Final[Step] = ["pause", 0.25]
 
 
 class Script(NamedTuple):

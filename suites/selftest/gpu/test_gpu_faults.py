@@ -36,7 +36,7 @@ LATER, EARLIER, MOVED, UNEXPLAINED, BLINKED, BLINDED, LATE, KEPT, AFTER, LOST = 
 FLASH_GIB = 5
 STRANGERS_MIB = 700
 KEPT_MIB = 500
-STOPPED_S = 0.2
+STOPPED_S = 0.35
 FREED_AFTER_S = 0.6
 HERE, GO = ["tell", "here"], ["wait", "go"]
 
@@ -294,7 +294,7 @@ def test_memory_that_comes_back_late_is_waited_for(of_others: GpuRun) -> None:
     assert verdict_of(record, "shutdown")[0] == "pass"
     assert isinstance(record.stop, StopRecord)
     assert isinstance(record.stop.memory_back_after_s, float)
-    assert record.stop.memory_back_after_s > record.stop.stopped_in_s
+    assert record.stop.memory_back_after_s > FREED_AFTER_S / 2
 
 
 def test_memory_that_does_not_come_back_fails_its_own_cell(of_others: GpuRun) -> None:

@@ -55,11 +55,11 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         self.over.set()
         self.die()
-        self._thread.join()
 
     def die(self) -> None:
         """Take no connection any more."""
         self.shutdown()
+        self._thread.join()
         self.server_close()
 
     def why_down(self) -> str | None:

@@ -116,6 +116,9 @@ def served(launch: Launcher, house: House) -> GuardedProcess:
     with ReservedPort() as port:
         process = launch.order(_order(launch.folder, house, port.number))
         wait_until(lambda: _answers(port.number), "the server's answer")
+    # By then its command line hands signals on.
+    log = launch.folder / "server.log"
+    wait_until(lambda: "asked to serve" in log.read_text(), "the server's words")
     return process
 
 

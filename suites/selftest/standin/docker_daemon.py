@@ -96,6 +96,7 @@ class Container:
 
     def state(self) -> Message:
         """As `inspect` shows it."""
+        self.look()
         running = self.exit_code is None
         return {
             "Status": "running" if running else "exited",
@@ -287,7 +288,11 @@ def serve(state: Path) -> None:
 
     os.chdir(state)
     Path(SOCKET).unlink(missing_ok=True)
-    with socketserver.ThreadingUnixStreamServer(SOCKET, Handler) as server:
+    unheard = Path(f"{SOCKET}.partial")
+    unheard.unlink(missing_ok=True)
+    with socketserver.ThreadingUnixStreamServer(str(unheard), Handler) as server:
+        # Whoever finds it can connect: between its making and its listening nobody can.
+        unheard.rename(SOCKET)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         while not _closed(sys.stdin.fileno()):
