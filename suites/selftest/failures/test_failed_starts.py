@@ -94,11 +94,11 @@ longest comes first, so that nothing is alone at the end."""
 
 FAULTS: Faults = {
     "worker stopped": (Fault(disturb=_send(signal.SIGSTOP, "VLLM::Worker")), "hang", "stopped", ""),
-    "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
     "unknown flag": (Fault(words=_adding("--no-such-flag")), "unknown-flag", "--no-such-flag", ""),
     "card of 1 GiB": (Fault(card_bytes=GIB), "host-out-of-memory", "the kernel killed", ""),
 }
 MORE_FAULTS: Faults = {
+    "missing folder": (Fault(damage=shutil.rmtree), "model-not-found", "checkpoint", "config.json"),
     "KV cache too small": (
         Fault(words=_a_mib_of_kv_cache),
         "no-room-for-kv-cache",
