@@ -61,7 +61,7 @@ def test_faults_in_one_server_do_what_they_count(runtime: Runtime, tmp_path: Pat
     decode = counts["decode"]
     assert decode["decode_steps"] >= 299
     assert decode["other_steps"] >= 10
-    # In sum the waits are what they should be, but for the last, which is not counted, and what a
-    # busy machine made longer shortly before the end.
-    expected_s = pytest.approx(decode["decode_s"] * 0.1, rel=0.1, abs=0.05)
-    assert decode["waited_s"] == expected_s
+    # In sum the waits are what they should be, but for the last, which is not counted: what a busy
+    # machine made longer is owed less than nothing until later waits are shorter.
+    due_s = decode["waited_s"] + decode["owed_s"]
+    assert due_s / decode["decode_s"] == pytest.approx(0.1, rel=0.1)

@@ -2,6 +2,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -143,6 +145,22 @@ def test_a_round_that_fails_before_the_next_look_still_has_the_reason() -> None:
 
         round_ = run_load(stub.base_url, bodies(2), Closed(1), PATIENCE_S, look)
     assert errors_of(round_) == ["the server is down: out of memory"] * 2
+
+
+def test_looks_at_a_server_follow_each_other() -> None:
+    """A round that is over does not look while the look that it gave up is still at it."""
+    looking, met = threading.Lock(), []
+
+    def look() -> None:
+        alone = looking.acquire(blocking=False)
+        met.append(not alone)
+        if alone:
+            time.sleep(0.3)
+            looking.release()
+
+    run_load("http://127.0.0.1:1/v1", bodies(2), Closed(1), PATIENCE_S, look)
+    assert met
+    assert not any(met)
 
 
 def test_a_fault_of_whoever_looks_is_not_the_servers() -> None:

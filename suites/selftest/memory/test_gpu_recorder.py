@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from fixtures.memory.gpu_testimony import nvml_testimonies
 from fixtures.memory.gpu_trace import GpuRecording, Listed, Unseen
 from fixtures.memory.gpu_witness import GpuWitness
 from fixtures.memory.witness import WitnessError
+from fixtures.runtimes.environments import CHECKOUT
 from suites.selftest.programs import Launcher, is_alive, no_room, wait_until
 from suites.selftest.standin.gpus import CONTEXT_BYTES, DRIVER_VERSION, Listing, Machine
 
@@ -324,6 +326,16 @@ def test_a_killed_recorder_is_not_whole(machine: Machine, watch: Watch) -> None:
     witness.stop()
     assert not witness.whole
     assert len(witness.recording().series(machine.uuid(0))) >= 1
+
+
+def test_what_is_there_at_the_end_is_sampled_once_more(machine: Machine, tmp_path: Path) -> None:
+    """A sample from before the end was heard may be of a server that has ended since."""
+    machine.add_gpu()
+    argv = [sys.executable, "-m", "fixtures.memory.gpu_recorder", str(tmp_path), "5"]
+    env = {**os.environ, **machine.env}
+    subprocess.run(argv, cwd=CHECKOUT, env=env, stdin=subprocess.DEVNULL, check=True)
+    moment_and_one_gpu_bytes = 2 * 8
+    assert (tmp_path / "gpu-samples.bin").stat().st_size == 2 * moment_and_one_gpu_bytes
 
 
 def test_a_recorder_without_room_is_not_whole(machine: Machine, watch: Watch) -> None:

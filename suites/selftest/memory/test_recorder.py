@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from fixtures.deployments.memory_section import memory_record
 from fixtures.deployments.watching import Card
 from fixtures.deployments.watching import Watch as AllWitnesses
 from fixtures.memory.peak import ProcessMark, TreePeak, tree_peak
+from fixtures.memory.recorder import SAMPLE
 from fixtures.memory.witness import Recording, TreeWitness, WitnessError
 from fixtures.records.schema import MemoryRecord, Unmeasured
+from fixtures.runtimes.environments import CHECKOUT
 from fixtures.servers.cgroup import MemoryCgroup
 from fixtures.servers.process import GuardedProcess
 from suites.selftest.conftest import CardMaker
@@ -195,6 +198,13 @@ def test_a_killed_recorder_is_no_measurement(launch: Launcher) -> None:
     watch.stop()
     assert isinstance(good, MemoryRecord)
     assert part == Unmeasured(unmeasured="the recorder ended before the server did")
+
+
+def test_what_is_there_at_the_end_is_sampled_once_more(tmp_path: Path) -> None:
+    """A sample from before the end was heard may be of a server that has ended since."""
+    argv = [sys.executable, "-m", "fixtures.memory.recorder", "0", str(tmp_path), "5"]
+    subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=True)
+    assert (tmp_path / "samples.bin").stat().st_size == 2 * SAMPLE.size
 
 
 def test_a_recorder_without_room_is_no_measurement(launch: Launcher, watch: Watch) -> None:

@@ -55,7 +55,7 @@ def plant(planted: Planted) -> None:
     from vllm.v1.core.sched.scheduler import Scheduler  # noqa: PLC0415 - only the engine loads it
 
     share, report = float(planted.share), Report("decode")
-    began_s = waited_s = owed_s = 0.0
+    began_s = waited_s = owed_s = told_s = 0.0
     schedule, update = Scheduler.schedule, Scheduler.update_from_output
 
     def timed(self: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - vLLM's own
@@ -67,13 +67,14 @@ def plant(planted: Planted) -> None:
         return schedule(self, *args, **kwargs)
 
     def slowed(self: object, scheduled: Scheduled, *args: object, **kwargs: object) -> object:
-        nonlocal waited_s, owed_s
+        nonlocal waited_s, owed_s, told_s
         outputs = update(self, scheduled, *args, **kwargs)
         ended_s = now_s = time.perf_counter()
         took_s = ended_s - began_s
         if is_decode(scheduled):
             # What was waited is counted with the next step: counting, too, is within the wait.
-            report.add(decode_steps=1, decode_s=took_s, waited_s=waited_s)
+            report.add(decode_steps=1, decode_s=took_s, waited_s=waited_s, owed_s=owed_s - told_s)
+            told_s = owed_s
             owed_s += took_s * share
             while now_s < ended_s + owed_s:
                 now_s = time.perf_counter()
